@@ -1,0 +1,77 @@
+"""Who is in the study and what their files hold: manifest, lineage, readers, near-duplicates, splits, windows.
+
+Nothing here needs torch: a cohort can be checked in a blink, on a laptop.
+"""
+
+from hypercolumn.data.cohort import LEVELS, Cohort, Columns
+from hypercolumn.data.inspection import Inspection, inspect_files
+from hypercolumn.data.readers import (
+    LIMIT_BYTES,
+    Header,
+    channel_groups,
+    read_header,
+    read_image,
+    read_labels,
+    read_region,
+    within,
+)
+from hypercolumn.data.regions import by_region, correlation_length
+from hypercolumn.data.sample import Sample
+from hypercolumn.data.similarity import Pair, Similarity, find_duplicates, large_clusters
+from hypercolumn.data.split import GENERALISES_TO, SIDES, Box, Fold, Piece, Split
+from hypercolumn.data.splitting import hold_out, k_folds, leave_one_site_out
+from hypercolumn.data.table import read_table
+from hypercolumn.data.target import (
+    ClassTarget,
+    GradeTarget,
+    InstancesTarget,
+    LabelsTarget,
+    MaskTarget,
+    NumberTarget,
+    Target,
+)
+from hypercolumn.data.units import units_of
+from hypercolumn.data.windows import Window, WindowGrid
+
+__all__ = [
+    "GENERALISES_TO",
+    "LEVELS",
+    "LIMIT_BYTES",
+    "SIDES",
+    "Box",
+    "ClassTarget",
+    "Cohort",
+    "Columns",
+    "Fold",
+    "GradeTarget",
+    "Header",
+    "Inspection",
+    "InstancesTarget",
+    "LabelsTarget",
+    "MaskTarget",
+    "NumberTarget",
+    "Pair",
+    "Piece",
+    "Sample",
+    "Similarity",
+    "Split",
+    "Target",
+    "Window",
+    "WindowGrid",
+    "by_region",
+    "channel_groups",
+    "correlation_length",
+    "find_duplicates",
+    "hold_out",
+    "inspect_files",
+    "k_folds",
+    "large_clusters",
+    "leave_one_site_out",
+    "read_header",
+    "read_image",
+    "read_labels",
+    "read_region",
+    "read_table",
+    "units_of",
+    "within",
+]

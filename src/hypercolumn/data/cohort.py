@@ -7,11 +7,12 @@
     batch      anything that may have left its mark on the data: scanner, laboratory, protocol, date
     strata     groups whose score is shown apart and which a split balances: sex, subtype, age band
 
-A manifest is CSV or Parquet. Everything that a manifest alone can get wrong is found here in one pass; the files behind
-it are looked at by `inspection`.
+A manifest is CSV or Parquet (see `table`). Everything that a manifest alone can get wrong is found here in one pass;
+the files behind it are looked at by `inspection`.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from hypercolumn.data.table import read_table, text_of
 from hypercolumn.errors import DataProblems, InvalidArgument, ManifestError, Problem
 
 LEVELS = ("site", "patient", "specimen")
@@ -44,7 +46,11 @@ class Columns:
     def __post_init__(self) -> None:
         for level in self.lineage:
             if level not in LEVELS:
-                raise InvalidArgument("lineage", level, fix=f"use {', '.join(LEVELS)}; a donor or animal is a patient, a slide or scan a specimen")
+                raise InvalidArgument(
+                    "lineage",
+                    level,
+                    fix=f"use {', '.join(LEVELS)}; a donor or animal is a patient, a slide or scan a specimen",
+                )
         object.__setattr__(self, "lineage", {level: self.lineage[level] for level in LEVELS if level in self.lineage})
 
     def named(self) -> tuple[str, ...]:
@@ -69,11 +75,18 @@ class Cohort:
         """
         manifest = Path(manifest)
         table = read_table(manifest)
-        return cls.from_table(table, columns, folder=Path(folder) if folder is not None else manifest.parent, where=manifest.name)
+        return cls.from_table(
+            table, columns, folder=Path(folder) if folder is not None else manifest.parent, where=manifest.name
+        )
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, columns: Columns, *, folder: Path | str, where: str = "the manifest") -> "Cohort":
+    def from_table(
+        cls, table: pd.DataFrame, columns: Columns, *, folder: Path | str, where: str = "the manifest"
+    ) -> "Cohort":
         """The same from a table in memory."""
+        doubled = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
+        if doubled:
+            raise ManifestError(f"the manifest has two columns {', '.join(map(repr, doubled))}", where=where)
         missing = [name for name in columns.named() if name not in table.columns]
         if missing:
             raise ManifestError(
@@ -84,14 +97,14 @@ class Cohort:
             )
         if table.empty:
             raise ManifestError("the manifest has no rows", where=where, fix="list one example a row")
-        table = table.copy()
+        table = table.reset_index(drop=True)
         key = columns.key or columns.input
-        table[key] = table[key].map(_text)
+        table[key] = table[key].map(text_of)
         problems = list(_problems(table, columns, key, where))
         if problems:
             raise DataProblems(problems, where=where)
         for name in (*columns.lineage.values(), *columns.batch, *columns.strata):
-            table[name] = table[name].map(_text)
+            table[name] = table[name].map(text_of)
         table.index = pd.Index(table[key].to_list(), name="record", dtype="object")
         return cls(table, columns, Path(folder))
 
@@ -121,11 +134,17 @@ class Cohort:
             return self.table[self.columns.lineage[level]]
         if level == "specimen":
             return pd.Series(self.table.index, index=self.table.index)
-        raise InvalidArgument("level", level, fix=f"this cohort has {', '.join(self.levels) or 'no lineage'}: name a column for it")
+        raise InvalidArgument(
+            "level", level, fix=f"this cohort has {', '.join(self.levels) or 'no lineage'}: name a column for it"
+        )
 
     def select(self, records: Iterable[str]) -> "Cohort":
         """The cohort of these records alone, in the order given."""
-        return Cohort(self.table.loc[list(records)], self.columns, self.folder)
+        records = list(records)
+        unknown = [record for record in records if record not in self.table.index]
+        if unknown:
+            raise InvalidArgument("records", unknown[:5], fix="name records of this cohort")
+        return Cohort(self.table.loc[records], self.columns, self.folder)
 
     @cached_property
     def sha256(self) -> str:
@@ -134,45 +153,45 @@ class Cohort:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file as a table; the first line a manifest's author reads when it is not one."""
-    if not path.exists():
-        raise ManifestError("the manifest does not exist", where=str(path), fix="correct data.manifest in the study file")
-    try:
-        if path.suffix.lower() in {".parquet", ".pq"}:
-            return pd.read_parquet(path)
-        separator = "\t" if path.suffix.lower() in {".tsv", ".tab"} else ","
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", keep_default_na=False, na_values=[""], dtype_backend="numpy_nullable")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ManifestError(
-            "the manifest is not UTF-8", where=f"{path.name}, near line {line}", why="names would be read wrongly",
-            fix="save it again as CSV UTF-8 (in a spreadsheet: Save as, CSV UTF-8)",
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise ManifestError("the manifest is empty", where=path.name, fix="give it a header line and one example a row") from None
-    except (pd.errors.ParserError, ValueError, OSError) as error:
-        raise ManifestError("the manifest cannot be read as a table", where=path.name, why=str(error).splitlines()[0]) from None
-
-
 def _problems(table: pd.DataFrame, columns: Columns, key: str, where: str) -> Iterable[Problem]:
     """Everything that the cells alone can get wrong."""
     lines = {index: f"{where}, row {number}" for number, index in enumerate(table.index, start=2)}
     for index, row in table.iterrows():
         place = lines[index]
-        if not row[key]:
+        if not row[key] and key != columns.input:
             yield Problem("E-MANIFEST", f"column {key!r} is empty", place, fix="give each row a key of its own")
-        if columns.target is not None and (pd.isna(row[columns.target]) or str(row[columns.target]).strip() == ""):
-            yield Problem("E-LABEL", "the label is missing", place, fix=f"fill column {columns.target!r}, or leave the row out")
+        if columns.target is not None and not text_of(row[columns.target]):
+            yield Problem(
+                "E-LABEL", "the label is missing", place, fix=f"fill column {columns.target!r}, or leave the row out"
+            )
         for level, column in columns.lineage.items():
-            if not _text(row[column]):
-                yield Problem("E-MANIFEST", f"the {level} is missing", place, "two rows without one cannot be kept on one side", fix=f"fill column {column!r}")
+            if not text_of(row[column]):
+                yield Problem(
+                    "E-MANIFEST",
+                    f"the {level} is missing",
+                    place,
+                    "two rows without one cannot be kept on one side",
+                    fix=f"fill column {column!r}",
+                )
+        if columns.position is not None and not _is_number(row[columns.position]):
+            yield Problem(
+                "E-MANIFEST",
+                f"position {text_of(row[columns.position])!r} is not a number",
+                place,
+                "the order of the slices follows from it",
+                fix=f"correct column {columns.position!r}",
+            )
         for part in _parts(row[columns.input]) or ("",):
             yield from _path_problems(part, place)
     doubled = table[key][table[key].duplicated(keep=False) & (table[key] != "")]
     for value, rows in doubled.groupby(doubled):
         places = ", ".join(lines[index].rsplit(" ", 1)[1] for index in rows.index)
-        yield Problem("E-MANIFEST", f"key {value!r} stands in {len(rows)} rows", f"{where}, rows {places}", fix="keep one of them, or name a key column that tells them apart")
+        yield Problem(
+            "E-MANIFEST",
+            f"key {value!r} stands in {len(rows)} rows",
+            f"{where}, rows {places}",
+            fix="keep one of them, or name a key column that tells them apart",
+        )
 
 
 def _path_problems(part: str, place: str) -> Iterable[Problem]:
@@ -180,17 +199,21 @@ def _path_problems(part: str, place: str) -> Iterable[Problem]:
     if not part:
         yield Problem("E-MANIFEST", "the input file is missing", place, fix="name the file, or leave the row out")
     elif path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        yield Problem("E-FILE-OUTSIDE", f"path {part!r} leaves the data folder", place, "a manifest may only name files below its folder", "give a path relative to data.folder")
+        yield Problem(
+            "E-FILE-OUTSIDE",
+            f"path {part!r} leaves the data folder",
+            place,
+            "a manifest may only name files below its folder",
+            "give a path relative to data.folder",
+        )
 
 
 def _parts(cell: object) -> tuple[str, ...]:
-    return tuple(part for part in (piece.strip() for piece in _text(cell).split(";")) if part)
+    return tuple(part for part in (piece.strip() for piece in text_of(cell).split(";")) if part)
 
 
-def _text(value: object) -> str:
-    """A cell as text: missing is empty, and whole numbers read as floats lose their ".0"."""
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+def _is_number(cell: object) -> bool:
+    try:
+        return math.isfinite(float(text_of(cell)))
+    except ValueError:
+        return False

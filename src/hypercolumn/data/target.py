@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hypercolumn.data.table import text_of
 from hypercolumn.errors import InvalidArgument, LabelError
 
 
@@ -44,7 +45,10 @@ class ClassTarget:
         name = _as_name(cell)
         if name not in self.classes:
             hint = _nearest(name, self.classes)
-            raise LabelError(f"label {name!r} is not one of the classes {', '.join(self.classes)}", fix=f"{hint}add it under target.classes, or correct the manifest")
+            raise LabelError(
+                f"label {name!r} is not one of the classes {', '.join(self.classes)}",
+                fix=f"{hint}add it under target.classes, or correct the manifest",
+            )
         return self.classes.index(name)
 
 
@@ -61,7 +65,7 @@ class GradeTarget(ClassTarget):
 
 @dataclass(frozen=True)
 class LabelsTarget:
-    """Any number of several labels, none included; the cell joins their names by a semicolon.
+    """Any number of several labels; the cell joins their names by a semicolon, and ";" alone says that there is none.
 
     >>> LabelsTarget(("oedema", "effusion", "nodule")).parse("nodule;oedema")
     array([1., 0., 1.], dtype=float32)
@@ -75,10 +79,12 @@ class LabelsTarget:
 
     def parse(self, cell: object) -> np.ndarray:
         present = np.zeros(len(self.classes), dtype=np.float32)
-        text = "" if cell is None or (isinstance(cell, float) and np.isnan(cell)) else str(cell)
-        for name in filter(None, (part.strip() for part in text.split(";"))):
+        for name in filter(None, (part.strip() for part in text_of(cell).split(";"))):
             if name not in self.classes:
-                raise LabelError(f"label {name!r} is not one of {', '.join(self.classes)}", fix=f"{_nearest(name, self.classes)}add it under target.classes, or correct the manifest")
+                raise LabelError(
+                    f"label {name!r} is not one of {', '.join(self.classes)}",
+                    fix=f"{_nearest(name, self.classes)}add it under target.classes, or correct the manifest",
+                )
             present[self.classes.index(name)] = 1
         return present
 
@@ -96,9 +102,11 @@ class NumberTarget:
 
     def parse(self, cell: object) -> float:
         try:
-            value = float(cell)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise LabelError(f"{cell!r} is not a number", fix="correct the manifest; the decimal sign is a point") from None
+            value = float(_as_name(cell))
+        except ValueError:
+            raise LabelError(
+                f"{cell!r} is not a number", fix="correct the manifest; the decimal sign is a point"
+            ) from None
         if not np.isfinite(value):
             raise LabelError(f"{cell!r} is not a finite number", fix="correct the manifest, or leave the record out")
         return value
@@ -133,8 +141,16 @@ class MaskTarget:
         unknown = sorted(set(found.tolist()) - set(self.values))
         if unknown:
             shown = ", ".join(str(value) for value in unknown[:8]) + (" ..." if len(unknown) > 8 else "")
-            many = " (so many values are often a photograph or an instance map: see target.kind)" if len(unknown) > 8 else ""
-            raise LabelError(f"label image holds values without a class: {shown}{many}", where=where, fix="list them under target.classes, or correct the file")
+            many = (
+                " (so many values are often a photograph or an instance map: see target.kind)"
+                if len(unknown) > 8
+                else ""
+            )
+            raise LabelError(
+                f"label image holds values without a class: {shown}{many}",
+                where=where,
+                fix="list them under target.classes, or correct the file",
+            )
         encoded = np.zeros(labels.shape, dtype=np.uint8)
         for index, value in enumerate(self.values):
             encoded[labels == value] = index
@@ -159,7 +175,9 @@ class InstancesTarget:
     def encode(self, labels: np.ndarray, *, where: str = "") -> np.ndarray:
         """Object numbers (*space) to background 0 and object 1, uint8."""
         if labels.dtype.kind == "f" or (labels.size and labels.min() < 0):
-            raise LabelError("an instance map holds whole numbers from 0", where=where, fix="store it as 8- or 16-bit integers")
+            raise LabelError(
+                "an instance map holds whole numbers from 0", where=where, fix="store it as 8- or 16-bit integers"
+            )
         return (labels > 0).astype(np.uint8)
 
 
@@ -167,12 +185,11 @@ Target = ClassTarget | GradeTarget | LabelsTarget | NumberTarget | MaskTarget | 
 
 
 def _as_name(cell: object) -> str:
-    """A class name as text; whole numbers that pandas read as floats lose their ".0"."""
-    if cell is None or (isinstance(cell, float) and np.isnan(cell)) or str(cell).strip() == "":
+    """A class name as text."""
+    name = text_of(cell)
+    if not name:
         raise LabelError("the label is missing", fix="fill it in, or leave the record out of the manifest")
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell).strip()
+    return name
 
 
 def _check_classes(classes: tuple[str, ...], *, least: int = 2) -> None:

@@ -1,0 +1,6 @@
+"""A network over more data than fits: exact tiles in bounded memory, and the precision that is fastest here."""
+
+from hypercolumn.inference.precision import Precision, choose
+from hypercolumn.inference.prediction import Predictor, predict
+
+__all__ = ["Precision", "Predictor", "choose", "predict"]

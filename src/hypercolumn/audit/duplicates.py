@@ -1,0 +1,207 @@
+"""Duplicates: the same image on both sides of a fold, or with two labels, or joining more units than it should.
+
+A network that has seen a test image in training can remember it, and its score then measures memory. The pairs come from
+`data.similarity`; here they are only judged, and shown so that a reader can judge them too.
+
+What this does not say: that there are no other copies. A crop, a turn by a small angle or a second photograph of the same
+field is not found by `data.similarity`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from hypercolumn.audit.finding import Finding, Severity
+from hypercolumn.audit.sides import Crossing, check_records, crossings
+from hypercolumn.audit.wording import counted, listed, percent
+from hypercolumn.data.cohort import Cohort
+from hypercolumn.data.similarity import KINDS, Pair, Similarity, large_clusters, units_of
+from hypercolumn.data.split import Split
+
+SHOWN = 32
+"""How many pairs a finding carries to be shown as images; the number of all of them stands in its evidence."""
+
+
+def duplicates(
+    cohort: Cohort,
+    similarity: Similarity,
+    split: Split | None = None,
+    *,
+    units: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[Finding]:
+    """Judge the pairs that were found in a cohort, by the sides of a split where there is one.
+
+    `units` maps each unit, made from lineage alone, to its records; with it a cluster that would join many units is shown.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"image": ["a", "b", "c"]})
+    >>> from hypercolumn.data.cohort import Columns
+    >>> cohort = Cohort.from_table(table, Columns(input="image"), folder=".")
+    >>> [finding] = duplicates(cohort, Similarity((Pair("a", "c", "near-duplicate", "flipped", 0.99),)))
+    >>> finding.code, str(finding.severity), finding.groups
+    ('A-DUPLICATES-WITHIN', 'note', (('a', 'c'),))
+    """
+    known = set(cohort.records)
+    similarity = Similarity(tuple(pair for pair in similarity.pairs if pair.first in known and pair.second in known))
+    if not similarity.pairs:
+        return [_passed(cohort)]
+    tested: list[Pair] = []
+    watched: list[Pair] = []
+    findings: list[Finding] = []
+    if split is not None:
+        check_records(cohort, split)
+        cluster_of = {record: cluster[0] for cluster in similarity.clusters() for record in cluster}
+        found = crossings(split, cluster_of)
+        tested = [pair for pair in similarity.pairs if any(cluster_of[pair.first] in fold.tested for fold in found)]
+        watched = [pair for pair in similarity.pairs if any(cluster_of[pair.first] in fold.watched for fold in found)]
+        findings += _both_sides(tested, watched, found)
+    within = [pair for pair in similarity.pairs if pair not in {*tested, *watched}]
+    findings += _large(similarity, units or {})
+    findings += _labels(cohort, similarity)
+    findings += _within(cohort, within, split)
+    return findings
+
+
+def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossing]) -> Iterator[Finding]:
+    if tested:
+        exposed, records = sum(fold.exposed for fold in found), sum(fold.test_records for fold in found)
+        folds = [fold for fold in found if fold.tested]
+        yield Finding(
+            "A-DUPLICATES-BOTH-SIDES",
+            Severity.BLOCKING,
+            f"{exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) have a copy among the records "
+            f"that the network learnt from, in {len(folds)} of {counted(len(found), 'fold')}. A copy may be flipped, turned, "
+            "brightened or compressed. A network can remember what it has seen, so the score says nothing about new cases.",
+            evidence={
+                "test records with a copy": exposed,
+                "test records": records,
+                **{f"test records with a copy in {fold.fold}": fold.exposed for fold in folds},
+                **_kinds(tested),
+            },
+            remedy="Keep all copies of one image on one side (the splits of this package do), or drop all but one, and train again.",
+            groups=_shown(tested),
+            spoils=("*",),
+        )
+    if watched:
+        yield Finding(
+            "A-DUPLICATES-IN-VALIDATION",
+            Severity.WARNING,
+            f"{counted(len(watched), 'pair')} of copies stand in training and in validation. The test set is not touched, but "
+            "validation then looks better than it is, so training may have stopped too late.",
+            evidence=_kinds(watched),
+            remedy="Keep all copies of one image on one side, or drop all but one.",
+            groups=_shown(watched),
+        )
+
+
+def _large(similarity: Similarity, units: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    unit_of = {record: unit for unit, records in units.items() for record in records}
+    for cluster in large_clusters(similarity, units) if units else ():
+        joined = sorted(units_of(cluster, unit_of))
+        inside = [pair for pair in similarity.pairs if pair.first in set(cluster)]
+        yield Finding(
+            "A-DUPLICATES-LARGE-CLUSTER",
+            Severity.WARNING,
+            f"{counted(len(cluster), 'record')} look alike and would join {len(joined):,} of {counted(len(units), 'unit')} "
+            f"({percent(len(joined), len(units))}) into one that stays on one side. Either these images were copied many "
+            "times, or they are alike without being copies (empty tiles, test patterns): look before it is obeyed.",
+            evidence={
+                "records in the cluster": len(cluster),
+                "units joined": len(joined),
+                "units": len(units),
+                "lowest correlation": round(min(pair.score for pair in inside), 4),
+                "names": listed(joined),
+                **_kinds(inside),
+            },
+            remedy="If they are copies, leave all but one out of the manifest. If not, leave out the ones that show nothing, or raise the "
+            "threshold of find_duplicates above the lowest correlation given here.",
+            groups=(cluster[:SHOWN],),
+        )
+
+
+def _labels(cohort: Cohort, similarity: Similarity) -> Iterator[Finding]:
+    """Copies of one image that do not have one label; label images are not compared."""
+    labels = {record: str(cohort.target(record)) for cluster in similarity.clusters() for record in cluster}
+    if cohort.columns.target is None or any(_names_a_file(label) for label in labels.values()):
+        return
+    groups = [cluster for cluster in similarity.clusters() if len({labels[record] for record in cluster}) > 1]
+    if groups:
+        shown = listed(
+            (" and ".join(f"{record} ({labels[record]})" for record in group[:3]) for group in groups), most=5
+        )
+        yield Finding(
+            "A-DUPLICATES-LABELS",
+            Severity.WARNING,
+            f"{counted(len(groups), 'image')} that {'is' if len(groups) == 1 else 'are'} stored more than once "
+            f"{'has' if len(groups) == 1 else 'have'} more than one label: {shown}. At least one label of each is wrong, or "
+            "the label depends on something that the image does not show.",
+            evidence={"images with more than one label": len(groups), "records": sum(map(len, groups))},
+            remedy="Look at each image and correct its label, or leave it out.",
+            groups=tuple(groups[:SHOWN]),
+        )
+
+
+def _within(cohort: Cohort, pairs: list[Pair], split: Split | None) -> Iterator[Finding]:
+    if not pairs:
+        return
+    place = (
+        "on the same side of every fold" if split is not None else "in the cohort; a split must keep each on one side"
+    )
+    patients = cohort.level("patient") if "patient" in cohort.levels else None
+    differ = 0 if patients is None else sum(patients[pair.first] != patients[pair.second] for pair in pairs)
+    strangers = (
+        f" {differ:,} of them {'is' if differ == 1 else 'are'} between two patients: one of the two names may be wrong."
+        if differ
+        else ""
+    )
+    yield Finding(
+        "A-DUPLICATES-WITHIN",
+        Severity.NOTE,
+        f"{counted(len(pairs), 'pair')} of copies {'stands' if len(pairs) == 1 else 'stand'} {place}.{strangers} They do not "
+        "spoil the score, but a case that is stored twice counts twice.",
+        evidence={**_kinds(pairs), **({"pairs between two patients": differ} if patients is not None else {})},
+        remedy="Drop all but one of each, unless the copies are wanted.",
+        groups=_shown(pairs),
+    )
+
+
+def _passed(cohort: Cohort) -> Finding:
+    return Finding(
+        "A-DUPLICATES-PASSED",
+        Severity.PASSED,
+        f"No two of {counted(len(cohort), 'record')} are copies of each other, be it flipped, turned, brightened or compressed.",
+        evidence={"records": len(cohort), "pairs": 0},
+        remedy="Nothing to do.",
+    )
+
+
+def _kinds(pairs: Sequence[Pair]) -> dict[str, object]:
+    counts = {f"pairs, {kind}": sum(pair.kind == kind for pair in pairs) for kind in KINDS}
+    return {"pairs": len(pairs), **counts}
+
+
+def _shown(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
+    return tuple((pair.first, pair.second) for pair in pairs[:SHOWN])
+
+
+LABEL_IMAGES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".tif",
+    ".tiff",
+    ".npy",
+    ".npz",
+    ".bmp",
+    ".gz",
+    ".nii",
+    ".dcm",
+    ".json",
+    ".xml",
+    ".csv",
+    ".zarr",
+}
+
+
+def _names_a_file(label: str) -> bool:
+    """Whether a target cell is the path of a label image instead of a label."""
+    return PurePosixPath(label).suffix.lower() in LABEL_IMAGES

@@ -1,0 +1,91 @@
+"""How much memory one run of a network takes at its peak, told beforehand.
+
+    peak(shape) = max over time of the bytes of all tensors alive, and of what the running convolution works in
+
+The network runs on tensors without data, so nothing is computed and nothing taken; every storage is counted from the operator that
+makes it to the moment the last tensor on it dies, so what Python keeps alive is counted as it would be. Weights are there
+already and not counted. What a library keeps for later runs (thread pools, compiled kernels) is not known here.
+"""
+
+import weakref
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from hypercolumn.convolution.tracing import evaluating, example_input
+from hypercolumn.inference.precision import Precision
+
+
+def peak_bytes(
+    network: nn.Module, shape: Sequence[int], *, precision: Precision, in_channels: int | None = None
+) -> int:
+    """The peak of memory that one forward pass of an input (1, channel, *shape) takes, the input included.
+
+    >>> network = nn.Sequential(nn.Conv1d(1, 8, 1), nn.ReLU(inplace=True), nn.Conv1d(8, 1, 1))
+    >>> peak_bytes(network, (1000,), precision=Precision())
+    76000
+    """
+    with evaluating(network), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        example = precision.arrange(example_input(network, shape, in_channels=in_channels))
+        with _Ledger() as ledger, precision.autocast(example.device.type):
+            ledger.enter(example)
+            output = network(example)
+            del output
+    return ledger.peak
+
+
+class _Ledger(TorchDispatchMode):
+    """Counts the storages that are alive while operators run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive = 0
+        self.peak = 0
+        self._tensors: Counter[int] = Counter()
+        self._bytes: dict[int, int] = {}
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...] = (), options: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = function(*arguments, **(options or {}))
+        given = {_key(value) for value in tree_leaves((arguments, options)) if isinstance(value, Tensor)}
+        made = [value for value in tree_leaves(result) if isinstance(value, Tensor)]
+        for value in made:
+            if _key(value) not in given or _key(value) in self._bytes:
+                self.enter(value)
+        self.peak = max(self.peak, self.alive + _workspace(str(function), arguments, made))
+        return result
+
+    def enter(self, tensor: Tensor) -> None:
+        key = _key(tensor)
+        if key not in self._bytes:
+            self._bytes[key] = tensor.untyped_storage().nbytes()
+            self.alive += self._bytes[key]
+            self.peak = max(self.peak, self.alive)
+        self._tensors[key] += 1
+        weakref.finalize(tensor, self._leave, key).atexit = False
+
+    def _leave(self, key: int) -> None:
+        self._tensors[key] -= 1
+        if not self._tensors[key]:
+            self.alive -= self._bytes.pop(key)
+
+
+def _key(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def _workspace(name: str, arguments: tuple[Any, ...], made: Sequence[Tensor]) -> int:
+    """What a convolution works in: both sides rearranged; in float64 on a CPU, a column for every place."""
+    if "conv" not in name or len(arguments) < 2 or not made:
+        return 0
+    source, weight = arguments[0], arguments[1]
+    if source.dtype == torch.float64:
+        return weight[0].numel() * made[0][:, 0].numel() * source.element_size()
+    return source.numel() * source.element_size() + made[0].numel() * made[0].element_size()

@@ -1,0 +1,178 @@
+"""U-Net: a contracting path for what, an expanding path for where, and skips that keep the fine detail.
+
+    down   x_0 = block(image)       x_l = block(pool(x_{l-1}))                 l = 1 ... depth, width * 2^l channels
+    up     y_depth = x_depth        y_l = block(concatenate(crop(x_l), up(y_{l+1})))
+    out    a 1x1 convolution of y_0
+
+A block is twice a 3x3 convolution and a rectifier. Ronneberger, Fischer and Brox 2015,
+doi:10.1007/978-3-319-24574-4_28. The defaults are the network of the paper: convolutions without padding (572 -> 388
+samples, the skips cropped by 4, 16, 40 and 88 a side), biases, no normalization, up-convolutions of 2x2 that halve the
+channels, He initialization, and dropout at the end of the contracting path: after its last two blocks, as the authors'
+own definition has it. (That definition also rectifies after each up-convolution, which the paper does not draw; here
+it is not done.)
+
+Most programs called U-Net pad and normalize: here that is `padding="same"`, `normalization="batch"`. The weighted loss
+of the paper is a task's, its tiling is inference.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from hypercolumn.errors import InvalidArgument
+from hypercolumn.networks.dimension import Normalization, normalization_layer, operators
+from hypercolumn.networks.initialization import he_initialization
+
+Padding = Literal["valid", "same"]
+Up = Literal["transposed", "linear"]
+
+
+class UNet(nn.Module):
+    """A map of class scores for a signal, an image or a volume.
+
+    Input (batch, in_channels, *space), output (batch, classes, *space) where each axis n became `output_size(n)`.
+    `width` counts the channels of the first level and `depth` the poolings. `normalization` stands between each
+    convolution and its rectifier and takes the place of the convolution's bias. `up="linear"` replaces each
+    up-convolution by a 1x1 convolution and linear interpolation. Where `padding` is "same" it is with zeros.
+
+    Raises InvalidArgument where an axis is not of a size that `valid_size` gives.
+
+    >>> network = UNet(2, 1, 2)
+    >>> sum(weight.numel() for weight in network.parameters()), network.output_size(572)
+    (31030658, 388)
+    >>> UNet(3, 1, 4, width=8, depth=2, padding="same", normalization="instance")(torch.zeros(1, 1, 8, 16, 16)).shape
+    torch.Size([1, 4, 8, 16, 16])
+    """
+
+    def __init__(
+        self,
+        dims: int,
+        in_channels: int,
+        classes: int,
+        *,
+        width: int = 64,
+        depth: int = 4,
+        padding: Padding = "valid",
+        normalization: Normalization | None = None,
+        dropout: float = 0.5,
+        up: Up = "transposed",
+    ) -> None:
+        super().__init__()
+        for name, value in (("in_channels", in_channels), ("classes", classes), ("width", width), ("depth", depth)):
+            if value < 1:
+                raise InvalidArgument(name, value, fix="give at least 1")
+        if padding not in get_args(Padding):
+            raise InvalidArgument("padding", padding, fix=f"use one of {', '.join(get_args(Padding))}")
+        if not 0 <= dropout < 1:
+            raise InvalidArgument("dropout", dropout, fix="give a share from 0 up to 1")
+        self.dims, self.in_channels, self.classes = dims, in_channels, classes
+        self.width, self.depth, self.padding = width, depth, padding
+        self.step = 2**depth
+        self.lost = 12 * self.step - 8 if padding == "valid" else 0
+        self.smallest = self.lost + 3 % self.step + 1 if padding == "valid" else self.step
+
+        channels = [width * 2**level for level in range(depth + 1)]
+        wider = zip([in_channels, *channels[:-2]], channels[:-1], strict=True)
+        narrower = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
+        self.contracting = nn.ModuleList(_block(dims, a, b, padding, normalization) for a, b in wider)
+        self.pool = operators(dims).max_pooling(2)
+        self.bottom = _block(dims, channels[-2], channels[-1], padding, normalization)
+        self.up = nn.ModuleList(_up(dims, a, b, up) for a, b in narrower)
+        self.expanding = nn.ModuleList(_block(dims, a, b, padding, normalization) for a, b in narrower)
+        self.classify = operators(dims).convolution(width, classes, 1)
+        if dropout:
+            for block in (self.contracting[-1], self.bottom):
+                block.add_module("dropout", nn.Dropout(dropout))
+        he_initialization(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x, skips = self._contract(image)
+        for up, block, skip in zip(self.up, self.expanding, reversed(skips), strict=True):
+            x = up(x)
+            x = block(torch.cat([_centre(skip, x), x], dim=1))
+        return self.classify(x)
+
+    def features(self, image: Tensor) -> Tensor:
+        """The average over space of the lowest level: (batch, width * 2^depth), for embeddings."""
+        return self._contract(image)[0].mean(dim=tuple(range(2, self.dims + 2)))
+
+    def _contract(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        self._check(image)
+        x, skips = image, []
+        for block in self.contracting:
+            skips.append(block(x))
+            x = self.pool(skips[-1])
+        return self.bottom(x), skips
+
+    def output_size(self, size: int) -> int:
+        """The samples that come out along an axis for `size` that go in.
+
+        >>> UNet(2, 1, 2, width=1).output_size(188)
+        4
+        """
+        if self.valid_size(size) != size:
+            raise InvalidArgument(
+                "size", size, why=self._law(), fix=f"the next that can be used is {self.valid_size(size)}"
+            )
+        return size - self.lost
+
+    def valid_size(self, size: int) -> int:
+        """The smallest size that can go in along an axis and is at least `size`.
+
+        Every pooling must meet an even size, so that crops are exact and tiles fit together.
+
+        >>> network = UNet(2, 1, 2, width=1)
+        >>> network.valid_size(1), network.valid_size(189), network.valid_size(572)
+        (188, 204, 572)
+        """
+        beyond = max(0, size - self.smallest)
+        return self.smallest + -(-beyond // self.step) * self.step
+
+    def _check(self, image: Tensor) -> None:
+        shape = tuple(image.shape)
+        if len(shape) != self.dims + 2 or shape[1] != self.in_channels:
+            raise InvalidArgument(
+                "image.shape", shape, fix=f"give (batch, {self.in_channels}, *space) with {self.dims} spatial axes"
+            )
+        fitting = tuple(self.valid_size(size) for size in shape[2:])
+        if fitting != shape[2:]:
+            raise InvalidArgument(
+                "image.shape", shape, why=self._law(), fix=f"pad the space to {fitting}, or predict in tiles"
+            )
+
+    def _law(self) -> str:
+        how = "no" if self.padding == "valid" else "same"
+        return f"with {how} padding and {self.depth} poolings an axis has {self.smallest} + k * {self.step} samples"
+
+
+def _block(
+    dims: int, in_channels: int, out_channels: int, padding: Padding, kind: Normalization | None
+) -> nn.Sequential:
+    """Twice: convolution, normalization if any, rectifier."""
+    layers: list[nn.Module] = []
+    for incoming in (in_channels, out_channels):
+        layers.append(
+            operators(dims).convolution(incoming, out_channels, 3, padding=int(padding == "same"), bias=kind is None)
+        )
+        layers += [] if kind is None else [normalization_layer(kind, dims, out_channels)]
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+def _up(dims: int, in_channels: int, out_channels: int, kind: Up) -> nn.Module:
+    """Twice the samples, half the channels."""
+    if kind == "transposed":
+        return operators(dims).transposed_convolution(in_channels, out_channels, 2, stride=2)
+    if kind == "linear":
+        mix = operators(dims).convolution(in_channels, out_channels, 1)
+        return nn.Sequential(mix, nn.Upsample(scale_factor=2, mode=operators(dims).interpolation))
+    raise InvalidArgument("up", kind, fix=f"use one of {', '.join(get_args(Up))}")
+
+
+def _centre(skip: Tensor, like: Tensor) -> Tensor:
+    """The centre of a skip, as large as another map; both differ by an even number of samples (see `valid_size`)."""
+    for axis in range(2, skip.ndim):
+        size = like.shape[axis]
+        skip = skip.narrow(axis, (skip.shape[axis] - size) // 2, size)
+    return skip

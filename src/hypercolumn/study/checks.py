@@ -1,0 +1,156 @@
+"""Everything that can be known before training: the files, the labels, the lineage, the copies, the split.
+
+    manifest -> files -> near-duplicates -> units -> split -> certificate -> findings
+
+No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of look-alikes that would join many units is
+shown before it is obeyed: the check stops until the study file says what to do with it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hypercolumn import audit
+from hypercolumn.audit import Finding, Severity
+from hypercolumn.data import (
+    Certificate,
+    Cohort,
+    Similarity,
+    Split,
+    by_region,
+    certify,
+    correlation_length,
+    find_duplicates,
+    hold_out,
+    inspect_files,
+    k_folds,
+    large_clusters,
+    leave_one_site_out,
+    site_preserving,
+    units_of,
+)
+from hypercolumn.errors import DataProblems, GateFailed, SplitError
+from hypercolumn.study.material import Material
+from hypercolumn.study.study_file import SplitSection, StudyFile
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found before training."""
+
+    material: Material
+    similarity: Similarity
+    split: Split
+    certificate: Certificate
+    findings: tuple[Finding, ...]
+
+    @property
+    def cohort(self) -> Cohort:
+        return self.material.cohort
+
+
+def open_material(cohort: Cohort, asked: StudyFile, *, workers: int = 2) -> Material:
+    """Open every file once. Raises DataProblems with everything that is wrong."""
+    target = asked.target.target()
+    inspection = inspect_files(cohort, target, workers=workers)
+    if inspection.problems:
+        raise DataProblems(inspection.problems, where=str(asked.data.manifest))
+    return Material(cohort, target, dict(inspection.headers))
+
+
+def preflight(
+    material: Material,
+    asked: StudyFile,
+    *,
+    network_fields: tuple[int, ...] = (),
+    stage: Callable[[str], None] = lambda words: None,
+) -> Preflight:
+    """Look for copies, split, certify and audit.
+
+    `network_fields` are how far the networks that could be planned see, the farthest first: the least gap of a split by
+    region is that of the first for which the image is large enough. Raises GateFailed where a
+    cluster of look-alikes waits for the user's word, SplitError where no split can be had.
+    """
+    cohort = material.cohort
+    regions = asked.split.kind == "regions"
+    stage(f"looking for copies among {len(cohort):,} records")
+    similarity = find_duplicates(cohort, material.image)
+    units = units_of(cohort, generalises_to="specimen" if regions else asked.generalises_to)
+    large = large_clusters(similarity, units)
+    if large and asked.split.join_large_clusters is None and not regions:
+        raise GateFailed(
+            f"{len(large)} cluster{'s' if len(large) > 1 else ''} of look-alikes would join many units",
+            where="; ".join(f"{len(cluster)} records: {', '.join(cluster[:4])}{' ...' if len(cluster) > 4 else ''}" for cluster in large[:5]),
+            why="copies must stay on one side, but images that only look alike (blank tiles, test patterns) need not",
+            fix="look at them, then say --set split.join_large_clusters=true (they are copies) or =false (they are not)",
+        )
+    obeyed = [cluster for cluster in similarity.clusters() if asked.split.join_large_clusters is not False or cluster not in set(large)]
+    stage("splitting")
+    clusters = () if regions else tuple(obeyed)
+    split = make_split(material, asked, clusters=clusters, network_fields=network_fields)
+    certificate = certify(split, cohort, clusters=clusters, target_files=material.dense, labels=material.labels)
+    findings = (
+        *audit.lineage(cohort, split),
+        *audit.duplicates(cohort, similarity, split, units=units),
+        *audit.not_checked(),
+    )
+    return Preflight(material, similarity, split, certificate, findings)
+
+
+def make_split(material: Material, asked: StudyFile, *, clusters: tuple[tuple[str, ...], ...], network_fields: tuple[int, ...]) -> Split:
+    """The split that the study file asks for."""
+    cohort, section = material.cohort, asked.split
+    common = {"generalises_to": asked.generalises_to, "labels": material.labels or None, "clusters": clusters, "seed": asked.seed}
+    if section.kind == "folds":
+        return k_folds(cohort, folds=section.folds, validation=section.validation, **common)
+    if section.kind == "hold-out":
+        return hold_out(cohort, test=section.test, validation=section.validation, **common)
+    by_site = {name: value for name, value in common.items() if name != "generalises_to"}
+    if section.kind == "leave-one-site-out":
+        return leave_one_site_out(cohort, validation=section.validation, **by_site)
+    if section.kind == "site-preserving":
+        return site_preserving(cohort, folds=section.folds, validation=section.validation, time_limit=section.time_limit, **common)
+    return _regions(material, section, network_fields, asked.seed)
+
+
+def _regions(material: Material, section: SplitSection, network_fields: tuple[int, ...], seed: int) -> Split:
+    """A split by region with a gap no smaller than what the network sees and what the image's own correlation spans."""
+    cohort = material.cohort
+    shapes = {record: header.shape[1:] for record, header in material.headers.items()}
+    axes = next(iter(material.headers.values())).axes
+
+    def split(gap: dict[str, int]) -> Split:
+        return by_region(cohort, folds=section.folds, gap=gap, shapes=shapes, axes=axes, validation=section.validation, seed=seed)
+
+    if section.gap != "auto":
+        return split(dict(section.gap))
+    if cohort.columns.position is not None:
+        return split({"z": _stack_correlation(material)})
+    lengths = {
+        name: int(np.median([_correlation(material.image(record), axis) for record in cohort.records[:8]])) for axis, name in enumerate(axes)
+    }
+    for network_field in network_fields[:-1]:
+        try:
+            return split({name: max(network_field, length) for name, length in lengths.items()})
+        except SplitError:
+            continue
+    return split({name: max(*network_fields[-1:], length) for name, length in lengths.items()})
+
+
+def _correlation(image: np.ndarray, axis: int) -> int:
+    return correlation_length(image.mean(0), axis=axis)
+
+
+def _stack_correlation(material: Material) -> int:
+    """The correlation length along z of a stack whose slices are records, measured on a coarse grid."""
+    cohort = material.cohort
+    assert cohort.columns.position is not None
+    order = cohort.table[cohort.columns.position].astype(float).sort_values().index
+    slices = [material.image(str(record)).mean(0)[::4, ::4] for record in order]
+    if len({array.shape for array in slices}) != 1:
+        raise SplitError("the slices of the stack differ in size", fix="name each stack in data.columns.specimen")
+    return correlation_length(np.stack(slices), axis=0)
+
+
+def blocking(findings: tuple[Finding, ...] | list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.BLOCKING]

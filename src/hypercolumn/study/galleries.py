@@ -1,0 +1,151 @@
+"""Pictures for the report: the best, the median and the worst cases with their outlines, and pairs that are one image."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from hypercolumn import report
+from hypercolumn.audit import Finding
+from hypercolumn.data import Piece, Split, read_image
+from hypercolumn.errors import HypercolumnError
+from hypercolumn.evaluation import Predictions
+from hypercolumn.evaluation.overlap import dice
+from hypercolumn.study.material import Material, in_box
+from hypercolumn.study.predicting import decode, load_trained
+from hypercolumn.study.run import Run
+
+EACH = 4
+LARGEST_SIDE = 480
+
+
+def case_values(predictions: Predictions) -> tuple[str, np.ndarray]:
+    """One number a piece to order the cases by: Dice over the foreground, or the probability of the truth."""
+    table = predictions.table
+    if predictions.kind == "segmentation":
+        foreground = range(1, len(predictions.classes))
+        sums = [np.sum([table[f"{part}_{index}"].to_numpy() for index in foreground], axis=0) for part in ("tp", "fp", "fn")]
+        return "Dice", np.asarray(dice(*sums), dtype=float)
+    names = [f"p_{index}" for index in range(len(predictions.classes))]
+    given = table[names].to_numpy()
+    if predictions.target_kind == "labels":
+        truth = table[[f"truth_{index}" for index in range(len(predictions.classes))]].to_numpy()
+        return "mean probability of the truth", np.where(truth > 0, given, 1 - given).mean(1)
+    return "probability of the truth", given[np.arange(len(given)), table["truth"].to_numpy().astype(int)]
+
+
+def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
+    """Best, median and worst cases; empty where the data or the weights are not at hand."""
+    from hypercolumn.study.study import Study
+
+    metric, values = case_values(predictions)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    if not len(order):
+        return ()
+    half = max(0, len(order) // 2 - EACH // 2)
+    chosen = {"Worst cases": order[:EACH], "Median cases": order[half : half + EACH], "Best cases": order[::-1][:EACH]}
+    try:
+        study = Study.read(run.folder / "study.yaml")
+        material = study.material
+        cases = _Cases(run, material, predictions, metric, values)
+        return tuple(report.Gallery(title, tuple(cases.case(int(index)) for index in indices)) for title, indices in chosen.items())
+    except HypercolumnError:
+        return ()
+
+
+def pairs(run: Run, findings: Sequence[Finding], most: int = 12) -> tuple[report.Pair, ...]:
+    """The images that an audit found to be one, side by side."""
+    from hypercolumn.study.study import Study
+
+    groups = [group for finding in findings if finding.code.startswith("A-DUPLICATES") for group in finding.groups if len(group) >= 2]
+    if not groups:
+        return ()
+    found = {(pair["first"], pair["second"]): pair for pair in json.loads((run.folder / "similarity.json").read_text(encoding="utf-8"))["pairs"]}
+    shown = []
+    try:
+        cohort = Study.read(run.folder / "study.yaml").cohort
+        for first, second, *_ in groups[:most]:
+            pair = found.get((first, second)) or found.get((second, first)) or {}
+            left, right = (report.Case(name, picture(read_image(list(cohort.inputs(name))).array)) for name in (first, second))
+            words = f"{pair.get('kind', 'look alike')}, {pair.get('transform', '')}, correlation {pair['score']:.3f}" if pair else "look alike"
+            shown.append(report.Pair(left, right, words))
+    except HypercolumnError:
+        return tuple(shown)
+    return tuple(shown)
+
+
+class _Cases:
+    """Cases drawn one by one; each fold's network is loaded once."""
+
+    def __init__(self, run: Run, material: Material, predictions: Predictions, metric: str, values: np.ndarray) -> None:
+        self.run, self.material, self.predictions, self.metric, self.values = run, material, predictions, metric, values
+        self.pieces = {piece.name: piece for piece in _tested(run.split)}
+        self.models: dict[str, object] = {}
+
+    def case(self, index: int) -> report.Case:
+        row = self.predictions.table.iloc[index]
+        piece = self.pieces[str(row.name)]
+        image = in_box(self.material.image(piece.record), piece.box)
+        header = self.material.headers[piece.record]
+        truth = prediction = None
+        words = f"fold {row['fold']}, {row['unit']}"
+        if self.material.dense:
+            truth = _plane(in_box(self.material.mask(piece.record), piece.box))
+            prediction = self._predicted(str(row["fold"]), piece)
+        elif "truth" in row:
+            classes = self.predictions.classes
+            guess = int(np.argmax([row[f"p_{number}"] for number in range(len(classes))]))
+            words = f"{classes[int(row['truth'])]}, predicted {classes[guess]}; {words}"
+        shrink = _shrink(image.shape[1:])
+        return report.Case(
+            record=piece.name,
+            image=picture(image),
+            words=words,
+            truth=None if truth is None else truth[::shrink, ::shrink],
+            prediction=None if prediction is None else prediction[::shrink, ::shrink],
+            metric=self.metric,
+            value=float(self.values[index]),
+            pixel=None if header.spacing is None else header.spacing[-1] * shrink,
+            length_unit=header.unit or "",
+        )
+
+    def _predicted(self, fold: str, piece: Piece) -> np.ndarray | None:
+        if fold not in self.models:
+            digest = self.run.state()["folds"][fold]["sha256"]
+            try:
+                self.models[fold] = load_trained(self.run.fold(fold), sha256=digest, memory_bytes=2**30)
+            except HypercolumnError:
+                self.models[fold] = None
+        model = self.models[fold]
+        if model is None:
+            return None
+        probabilities = model.probabilities(self.material.image(piece.record))  # type: ignore[attr-defined]
+        return _plane(in_box(decode(model.task, probabilities), piece.box))  # type: ignore[attr-defined]
+
+
+def picture(array: np.ndarray) -> np.ndarray:
+    """An array (channel, *space) as (row, column, 3) uint8: stretched between its 0.5th and 99.5th percentile, for the eye alone."""
+    if array.ndim == 2:
+        array = np.repeat(array[:, None], 64, axis=1)
+    flat = _plane(array, leading=1).astype(np.float32)
+    shrink = _shrink(flat.shape[1:])
+    flat = flat[:, ::shrink, ::shrink]
+    flat = flat[:3] if len(flat) >= 3 else (np.repeat(flat[:1], 3, axis=0) if len(flat) == 1 else np.concatenate([flat, flat[:1] * 0]))
+    low, high = np.percentile(flat, (0.5, 99.5))
+    return (np.clip((flat - low) / max(high - low, 1e-9), 0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
+
+
+def _plane(array: np.ndarray, leading: int = 0) -> np.ndarray:
+    """The middle plane of a volume; an image as it is."""
+    while array.ndim - leading > 2:
+        array = array.take(array.shape[leading] // 2, axis=leading)
+    return array
+
+
+def _shrink(space: Sequence[int]) -> int:
+    return max(1, -(-max(space[-2:]) // LARGEST_SIDE))
+
+
+def _tested(split: Split) -> list[Piece]:
+    return [piece for fold in split.folds for piece in fold.test]

@@ -1,0 +1,94 @@
+"""The records of a study as arrays: raw for the audits, prepared for the network, and their answers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hypercolumn.data import Box, Cohort, Header, Piece, Target, read_image, read_labels, within
+from hypercolumn.preprocessing import Normalization
+
+DENSE = ("mask", "instances")
+
+
+@dataclass(frozen=True)
+class Material:
+    """A cohort with its target: everything that reads a record goes through here, and nothing leaves the data folder."""
+
+    cohort: Cohort
+    target: Target
+    headers: dict[str, Header]
+
+    @property
+    def dense(self) -> bool:
+        """Whether the answer is an image."""
+        return self.target.kind in DENSE
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(getattr(self.target, "classes", ()))
+
+    def image(self, record: str) -> np.ndarray:
+        """The raw array (channel, *space)."""
+        return read_image([within(self.cohort.folder, path) for path in self.cohort.inputs(record)]).array
+
+    def mask(self, record: str) -> np.ndarray:
+        """Class indices (*space), uint8."""
+        assert self.target.kind in DENSE
+        return self.target.encode(self.stored_labels(record), where=record)  # type: ignore[union-attr]
+
+    def stored_labels(self, record: str) -> np.ndarray:
+        """The label image as the file has it: object numbers stay object numbers."""
+        return read_labels(within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record))))
+
+    def label(self, record: str) -> np.ndarray:
+        """The answer of a record that has one: a class index, label vector or number."""
+        return np.asarray(self.target.parse(self.cohort.target(record)))  # type: ignore[union-attr]
+
+    def shape(self, piece: Piece) -> tuple[int, ...]:
+        """The spatial shape of a piece, from the file's header alone."""
+        if piece.box is not None:
+            return tuple(stop - start for start, stop in piece.box)
+        return self.headers[piece.record].shape[1:]
+
+    def raw(self, piece: Piece) -> tuple[np.ndarray, np.ndarray | None]:
+        """A piece's raw array, and its class indices where the answer is an image."""
+        image, mask = self.image(piece.record), self.mask(piece.record) if self.dense else None
+        return in_box(image, piece.box), None if mask is None else in_box(mask, piece.box)
+
+    @cached_property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The classes that each record holds, by name: what a split balances and a certificate counts."""
+        if self.target.kind == "number":
+            return {}
+        return {record: self._present(record) for record in self.cohort.records}
+
+    def _present(self, record: str) -> tuple[str, ...]:
+        if self.dense:
+            indices = np.flatnonzero(np.bincount(self.mask(record).ravel(), minlength=len(self.classes)))
+        elif self.target.kind == "labels":
+            indices = np.flatnonzero(self.label(record))
+        else:
+            indices = np.atleast_1d(self.label(record))
+        return tuple(self.classes[int(index)] for index in indices)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Records as the network takes them: standardized float32, class indices as whole numbers. Can cross process borders."""
+
+    material: Material
+    normalization: Normalization
+
+    def __call__(self, record: str) -> tuple[np.ndarray, np.ndarray | None]:
+        image = self.normalization.apply(self.material.image(record))
+        return image, self.material.mask(record).astype(np.int64) if self.material.dense else None
+
+
+def in_box(array: np.ndarray, box: Box | None) -> np.ndarray:
+    """A box of the last axes of an array; the whole of it where there is none.
+
+    >>> in_box(np.arange(6).reshape(2, 3), ((0, 1), (1, 3)))
+    array([[1, 2]])
+    """
+    return array if box is None else array[(..., *(slice(start, stop) for start, stop in box))]

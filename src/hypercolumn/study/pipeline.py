@@ -1,0 +1,185 @@
+"""The way of one study, with no way back.
+
+    check -> split and certificate -> for each fold: plan, fit, predict, baselines -> pooled predictions
+          -> scores with intervals -> report
+
+Everything that was finished is kept: a run that is resumed goes on in the fold where it stopped.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from hypercolumn.data import Fold, Piece
+from hypercolumn.evaluation import OnDemand, Predictions, baselines_for, group_column, scores
+from hypercolumn.study.checks import Preflight
+from hypercolumn.study.folds import FoldJob, prepare, train_fold
+from hypercolumn.study.material import Material
+from hypercolumn.study.predicting import group_names, load_trained, predicted_rows, row_of, who
+from hypercolumn.study.progress import Watcher
+from hypercolumn.study.run import Run, write_findings
+from hypercolumn.study.study_file import StudyFile
+from hypercolumn.training import agree, is_first, run_on
+
+
+def write_beginning(run: Run, before: Preflight, asked: StudyFile, *, data_folder: str) -> None:
+    """What is known before training, so that the run folder stands for itself."""
+    before.cohort.table.to_csv(run.folder / "manifest.csv", index=False, lineterminator="\n")
+    own = asked.model_copy(
+        update={"data": asked.data.model_copy(update={"manifest": Path("manifest.csv"), "folder": Path(data_folder)})}
+    )
+    (run.folder / "study.yaml").write_text(own.resolved(), encoding="utf-8")
+    run.write_split(before.split)
+    before.certificate.write(run.folder / "certificate.json")
+    write_findings(before.findings, run.folder / "findings.json")
+    (run.folder / "similarity.json").write_text(json.dumps(before.similarity.to_dict()), encoding="utf-8")
+    run.update(manifest_sha256=before.cohort.sha256, generalises_to=asked.generalises_to, seed=asked.seed, status="training")
+
+
+def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, network: nn.Module | None = None) -> None:
+    """Every fold in its turn; a fold that is done is not done again."""
+    split, material = before.split, before.material
+    by_region = asked.split.kind == "regions"
+    sees_at_most = None
+    if by_region and material.cohort.columns.position is None:
+        sees_at_most = min(split.gap.values())
+    wanted = asked.training
+    together = partial(agree, devices=wanted.devices, nodes=wanted.nodes)
+    for fold in split.folds:
+        if together(partial(_is_done, run, fold.name)):
+            continue
+        begun = time.perf_counter()
+        decide = partial(
+            prepare, run.fold(fold.name), material, fold, unit_of=split.unit_of(), asked=asked, by_region=by_region,
+            sees_at_most=sees_at_most, network=network,
+        )  # fmt: skip
+        if is_first():
+            watcher.stage(f"fold {fold.name}: {len(fold.training)} training, {len(fold.validation)} validation, {len(fold.test)} test")
+        together(lambda decide=decide: decide() and None)
+        job = decide()
+        if not (job.folder / "weights.json").exists():
+            _fit(job, watcher)
+        if is_first():
+            watcher.stage(f"fold {fold.name}: predicting and scoring")
+            _predict(run, job, split.unit_of())
+            shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+            weights = json.loads((job.folder / "weights.json").read_text(encoding="utf-8"))
+            entry = {"sha256": weights["sha256"], "seconds": round(time.perf_counter() - begun, 1)}
+            run.update(folds={**run.state()["folds"], fold.name: entry})
+
+
+def _is_done(run: Run, fold: str) -> bool:
+    return fold in run.state()["folds"]
+
+
+def _fit(job: FoldJob, watcher: Watcher) -> None:
+    wanted = job.asked.training
+    if wanted.devices * wanted.nodes == 1:
+        run_on(train_fold, job, lambda moment: watcher.moment(job.fold.name, moment), precision=job.precision)
+    else:
+        run_on(train_fold, job, None, precision=job.precision, devices=wanted.devices, nodes=wanted.nodes)
+
+
+def _predict(run: Run, job: FoldJob, unit_of: Mapping[str, str]) -> None:
+    """The test pieces by the network and by each baseline, as tables."""
+    material, fold, groups = job.material, job.fold, group_names(job.material.cohort)
+    model = load_trained(
+        job.folder,
+        sha256=None,
+        memory_bytes=int(job.asked.training.memory * 2**30),
+        network=None if job.network is None else job.build(),
+    )
+    rows = dict(predicted_rows(model, fold.test, material, fold=fold.name, unit_of=unit_of, groups=groups))
+    table(rows, material, groups).write(job.folder / "predictions")
+    for name, note, found in baseline_rows(material, fold, unit_of=unit_of, groups=groups, seed=job.asked.seed):
+        folder = job.folder / "baselines"
+        folder.mkdir(exist_ok=True)
+        table(found, material, groups).write(folder / slug(name))
+        (folder / f"{slug(name)}.note.txt").write_text(note, encoding="utf-8")
+
+
+def table(rows: dict[str, dict[str, object]], material: Material, groups: tuple[str, ...]) -> Predictions:
+    names = [group_column(name) for name in groups]
+    return Predictions.from_rows(rows, target_kind=material.target.kind, classes=material.classes, groups=names)
+
+
+def baseline_rows(
+    material: Material, fold: Fold, *, unit_of: Mapping[str, str], groups: tuple[str, ...], seed: int
+) -> list[tuple[str, str, dict[str, dict[str, object]]]]:
+    """What can be had without a CNN: (name, what it learnt, rows), fitted on training and validation, scored on test."""
+    seen = (*fold.training, *fold.validation)
+    by_name = {piece.name: piece for piece in (*seen, *fold.test)}
+    names = [piece.name for piece in seen]
+    images = OnDemand(names, lambda name: material.raw(by_name[name])[0])
+    targets = OnDemand(names, lambda name: _answer(material, by_name[name]))
+    metadata = _metadata(material, list(by_name.values()))
+    first = material.headers[seen[0].record]
+    found = []
+    for baseline in baselines_for(material.target.kind, classes=len(material.classes), channels=first.shape[0], seed=seed):
+        fitted = baseline.fit(images, targets, metadata.loc[names])
+        rows = {}
+        for piece in fold.test:
+            probabilities = np.asarray(fitted.predict(material.raw(piece)[0], metadata.loc[piece.name]), dtype=np.float32)
+            rows[piece.name] = {
+                **who(piece, material.cohort, fold=fold.name, unit=unit_of[piece.name], groups=groups),
+                **row_of(probabilities, piece, material),
+            }
+        found.append((baseline.name, fitted.note, rows))
+    return found
+
+
+def _answer(material: Material, piece: Piece) -> np.ndarray:
+    if not material.dense:
+        return material.label(piece.record)
+    mask = material.raw(piece)[1]
+    assert mask is not None
+    return mask
+
+
+def _metadata(material: Material, pieces: list[Piece]) -> pd.DataFrame:
+    """What is known of a piece without looking at its pixels: site, batch columns and strata, never who it is."""
+    columns = material.cohort.columns
+    known = [name for name in (columns.lineage.get("site"), *columns.batch, *columns.strata) if name is not None]
+    rows = material.cohort.table.loc[[piece.record for piece in pieces], list(dict.fromkeys(known))]
+    return rows.set_axis([piece.name for piece in pieces])
+
+
+def pool(run: Run, material: Material, *, unit: str, seed: int) -> None:
+    """Join the folds' tables and compute every score once, out of fold."""
+    names = list(run.state()["folds"])
+    pooled = together([Predictions.read(run.fold(name) / "predictions") for name in names])
+    pooled.write(run.folder / "predictions")
+    kept = run.folder / "baselines"
+    kept.mkdir(exist_ok=True)
+    baseline_scores, notes = {}, {}
+    for path in sorted((run.fold(names[0]) / "baselines").glob("*.csv")):
+        joined = together([Predictions.read(run.fold(name) / "baselines" / path.stem) for name in names])
+        joined.write(kept / path.stem)
+        baseline_scores[path.stem] = [asdict(score) for score in scores(joined, unit=unit, seed=seed)]
+        notes[path.stem] = (run.fold(names[0]) / "baselines" / f"{path.stem}.note.txt").read_text(encoding="utf-8")
+    found = [asdict(score) for score in scores(pooled, unit=unit, seed=seed)]
+    saved = {"scores": found, "baselines": baseline_scores, "baseline_notes": notes, "unit": unit}
+    (run.folder / "scores.json").write_text(json.dumps(saved, indent=1), encoding="utf-8")
+
+
+def together(parts: list[Predictions]) -> Predictions:
+    """Tables of several folds as one."""
+    first = parts[0]
+    return Predictions(pd.concat([part.table for part in parts]), first.target_kind, first.classes, first.groups)
+
+
+def slug(name: str) -> str:
+    """A baseline's name as a file name.
+
+    >>> slug("Otsu's threshold")
+    'Otsu_s_threshold'
+    """
+    return "".join(letter if letter.isalnum() or letter in "-" else "_" for letter in name)

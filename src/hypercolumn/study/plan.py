@@ -1,0 +1,263 @@
+"""The plan: every choice that the study file left open, made from the training fingerprint and explained in words.
+
+The plan may choose no network that sees further than the split's gap: for a split by region it goes down in depth until
+the receptive field fits, and says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from hypercolumn.convolution import receptive_field
+from hypercolumn.data import Target
+from hypercolumn.errors import SplitError
+from hypercolumn.networks import NETWORKS
+from hypercolumn.study.fingerprint import Fingerprint
+from hypercolumn.study.material import Material
+from hypercolumn.study.study_file import TrainingSection
+from hypercolumn.tasks import Classification, Regression, Segmentation, Task, class_weights
+from hypercolumn.training.chance import Stream, seed_torch
+
+LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
+WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
+SAMPLES_A_STEP = {1: 65_536, 2: 8 * 256 * 256, 3: 4 * 64**3}
+DENSE = ("mask", "instances")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One line of the plan.
+
+    >>> print(Choice("batch", "8 windows", "half a million samples a step"))
+    batch: 8 windows, since half a million samples a step
+    """
+
+    what: str
+    value: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.value}, since {self.why}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one fold is trained. Everything here is plain data, saved with the run."""
+
+    network: str
+    arguments: Mapping[str, Any]
+    task: Mapping[str, Any]
+    window: tuple[int, ...]
+    batch: int
+    learning_rate: float
+    normalization: str
+    balanced_sampling: bool
+    choices: tuple[Choice, ...] = field(default=())
+
+    def build(self, seed: int) -> nn.Module:
+        """The network with its first weights, which depend on the seed alone."""
+        seed_torch(seed, Stream.WEIGHTS)
+        return NETWORKS[self.network](**self.arguments)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "Plan":
+        choices = tuple(Choice(**choice) for choice in saved["choices"])
+        return cls(**{**saved, "window": tuple(saved["window"]), "choices": choices})
+
+
+def build_task(record: Mapping[str, Any]) -> Task:
+    """The task that a plan (or a weights sheet) describes."""
+    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"}
+    return {"segmentation": Segmentation, "classification": Classification, "regression": Regression}[record["name"]](**arguments)
+
+
+def make_plan(
+    seen: Fingerprint,
+    target: Target,
+    wanted: TrainingSection,
+    *,
+    by_region: bool,
+    sees_at_most: int | None = None,
+    numbers: tuple[float, float] | None = None,
+    own_network: nn.Module | None = None,
+) -> Plan:
+    """Decide everything that `wanted` leaves to "auto".
+
+    `sees_at_most` is the gap of a split by region; `numbers` the mean and deviation of a number target over the training
+    records. Raises SplitError where no network is near-sighted enough for the gap.
+    """
+    dense = target.kind in DENSE
+    choices: list[Choice] = []
+
+    def choose(what: str, asked: Any, value: Any, why: str, shown: str | None = None) -> Any:
+        """What the user asked, or the plan's own value with its reason."""
+        if asked != "auto":
+            choices.append(Choice(what, str(asked), "the study file says so"))
+            return asked
+        choices.append(Choice(what, shown or str(value), why))
+        return value
+
+    name = choose(
+        "network",
+        wanted.network,
+        "unet" if dense else "resnet",
+        "each sample gets a class of its own: an encoder and a decoder with skips"
+        if dense
+        else "one answer for a whole record: residual stages and a global mean",
+    )
+    window = choose("window", wanted.window, *_window(seen, dense=dense))
+    balanced, task_record = _imbalance(seen, target, wanted, numbers, choose)
+    task = build_task(task_record)
+    normalization = _normalization(seen, wanted, by_region, choose)
+    arguments = _network_arguments(name, seen, target, wanted, window, task.channels, sees_at_most, choose)
+    if own_network is not None:
+        name, arguments = "own", {}
+        _check_sight(own_network, seen.dims, sees_at_most)
+        choices = [choice for choice in choices if choice.what not in {"network", "width", "depth"}]
+        choices.insert(0, Choice("network", type(own_network).__name__, "it was handed in"))
+    batch = choose(
+        "batch",
+        wanted.batch,
+        max(2, min(32 if not dense else 16, SAMPLES_A_STEP[seen.dims] // prod(window), max(2, seen.records))),
+        f"about {SAMPLES_A_STEP[seen.dims]:,} samples a step keep two cores busy without filling memory",
+    )
+    rate = choose("learning_rate", wanted.learning_rate, 2e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero")
+    if wanted.devices * wanted.nodes > 1:
+        choices.append(
+            Choice(
+                "batch statistics",
+                "per process",
+                f"{wanted.devices * wanted.nodes} processes normalize their own share of a batch",
+            )
+        )
+    return Plan(name, arguments, task_record, tuple(window), int(batch), float(rate), normalization, balanced, tuple(choices))
+
+
+def fields_of_view(material: Material, wanted: TrainingSection, own_network: nn.Module | None) -> tuple[int, ...]:
+    """How far each network sees that could be planned for a split by region, the farthest first.
+
+    Raises NetworkError for a network of the user's own that sees everything.
+    """
+    header = next(iter(material.headers.values()))
+    dims = len(header.axes)
+    if own_network is not None:
+        return (_field(own_network, dims),)
+    depths = (4, 3, 2, 1) if wanted.depth == "auto" else (wanted.depth,)
+    return tuple(_field(NETWORKS["unet"](**_unet(dims, header.shape[0], 2, width=4, depth=depth)), dims) for depth in depths)
+
+
+def _window(seen: Fingerprint, *, dense: bool) -> tuple[tuple[int, ...], str]:
+    largest, floor = LARGEST_WINDOW[seen.dims], WINDOW_FLOOR[seen.dims]
+    if not dense:
+        largest *= 2
+    size = tuple(max(floor, min(largest, length) // 16 * 16) for length in seen.median)
+    if all(length <= largest for length in seen.median):
+        return size, f"half of the training records are no larger than {_times(seen.median)}"
+    return size, f"records are larger ({_times(seen.median)} in the middle): windows are cut from them"
+
+
+def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, choose: Any) -> str:  # noqa: FBT001
+    if by_region:
+        why = "one image lies on both sides of the split: only numbers of its training part may be used"
+        return choose("normalization", wanted.normalization, "cohort", why)
+    if seen.shift > 0.2:
+        why = f"brightness moves between images by {seen.shift:.1f} of the contrast within one"
+        return choose("normalization", wanted.normalization, "image", why)
+    why = f"brightness hardly moves between images ({seen.shift:.2f} of the contrast within one) and may be evidence"
+    return choose("normalization", wanted.normalization, "cohort", why)
+
+
+def _imbalance(
+    seen: Fingerprint, target: Target, wanted: TrainingSection, numbers: tuple[float, float] | None, choose: Any
+) -> tuple[bool, dict[str, Any]]:
+    """The task with its weights, and whether records are drawn by unit and class."""
+    if target.kind == "number":
+        mean, deviation = numbers or (0.0, 1.0)
+        return False, {"name": "regression", "unit": target.unit, "mean": mean, "std": deviation}
+    present = [count for count in seen.counts if count > 0]
+    ratio = max(present) / min(present) if present else 1.0
+    dense = target.kind in DENSE
+    if dense:
+        automatic = "class-weights" if ratio > 20 else "none"
+        why = f"the largest class has {ratio:.0f} times the samples of the smallest; the Dice term balances up to 20"
+    else:
+        automatic = "balanced-sampling" if ratio > 3 and target.kind != "labels" else ("class-weights" if ratio > 3 else "none")
+        why = f"the largest class has {ratio:.1f} times the records of the smallest"
+    way = choose("imbalance", wanted.imbalance, automatic, why)
+    weights = tuple(class_weights(seen.counts).tolist()) if way == "class-weights" else None
+    gamma = 2.0 if way == "focal" else None
+    classes = tuple(target.classes)
+    if dense:
+        return False, {"name": "segmentation", "classes": classes, "class_weights": weights, "focal": gamma}
+    record = {"name": "classification", "classes": classes, "kind": target.kind, "class_weights": weights, "focal": gamma}
+    return way == "balanced-sampling", record
+
+
+def _network_arguments(
+    name: str,
+    seen: Fingerprint,
+    target: Target,
+    wanted: TrainingSection,
+    window: tuple[int, ...],
+    outputs: int,
+    sees_at_most: int | None,
+    choose: Any,
+) -> dict[str, Any]:
+    common = {"dims": seen.dims, "in_channels": seen.channels, "classes": outputs}
+    if name == "resnet":
+        depth = choose("depth", wanted.depth, 18, "the smallest of the published depths: biomedical cohorts are small")
+        width = choose("width", wanted.width, 32, "half of the published width, for a budget in minutes")
+        stem = "small" if min(window) <= 64 else "imagenet"
+        return {**common, "depth": depth, "width": width, "stem": stem}
+    deepest = 4
+    while deepest > 1 and min(window) // 2**deepest < 4:
+        deepest -= 1
+    why = f"a window of {_times(window)} can be halved {deepest} times and still hold context"
+    width = choose("width", wanted.width, 32, "half of the published width, for a budget in minutes")
+    def sight(depth: int) -> int:
+        return _field(NETWORKS["unet"](**_unet(seen.dims, seen.channels, outputs, width=4, depth=depth)), seen.dims)
+
+    if sees_at_most is not None:
+        while deepest > 1 and sight(deepest) > sees_at_most:
+            deepest -= 1
+        why = f"it may see no further than the gap of {sees_at_most} samples between training and test"
+    depth = choose("depth", wanted.depth, deepest, why)
+    if sees_at_most is not None and sight(depth) > sees_at_most:
+        raise SplitError(
+            f"a U-Net of depth {depth} sees {sight(depth)} samples, the gap is {sees_at_most}",
+            why="a test sample would see pixels that were trained on",
+            fix="give a larger split.gap, fewer folds, or a smaller training.depth",
+        )
+    return _unet(seen.dims, seen.channels, outputs, width=width, depth=depth)
+
+
+def _unet(dims: int, in_channels: int, classes: int, *, width: int, depth: int) -> dict[str, Any]:
+    """The everyday U-Net: same padding, so that sizes stay, and batch normalization, so that it trains in minutes."""
+    shape = {"dims": dims, "in_channels": in_channels, "classes": classes, "width": width, "depth": depth}
+    return {**shape, "padding": "same", "normalization": "batch", "dropout": 0.0}
+
+
+def _check_sight(network: nn.Module, dims: int, sees_at_most: int | None) -> None:
+    """Refuse a network of the user's own that sees across the gap."""
+    if sees_at_most is not None and _field(network, dims) > sees_at_most:
+        raise SplitError(
+            f"{type(network).__name__} sees {_field(network, dims)} samples, the gap is {sees_at_most}",
+            why="a test sample would see pixels that were trained on",
+            fix="give a larger split.gap, or a network that sees less",
+        )
+
+
+def _field(network: nn.Module, dims: int) -> int:
+    """The largest extent that one output sees, along the axis where it sees furthest."""
+    field = receptive_field(network, (LARGEST_WINDOW[dims],) * dims)
+    return int(max(field.largest))
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

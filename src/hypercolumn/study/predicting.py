@@ -1,0 +1,127 @@
+"""From weights to predictions: the test pieces of a fold, or any new image, by one network or the mean of several.
+
+A piece that is a box is predicted with its surroundings in view and then cut out: the gap of the split is no smaller than
+what the network sees, so nothing that was trained on is in sight.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hypercolumn.data import Cohort, Piece
+from hypercolumn.errors import WeightsError
+from hypercolumn.evaluation import classification_row, group_column, segmentation_row
+from hypercolumn.inference import Precision, predict
+from hypercolumn.networks import NETWORKS
+from hypercolumn.preprocessing import Normalization
+from hypercolumn.study.material import Material, in_box
+from hypercolumn.study.plan import build_task
+from hypercolumn.tasks import Task
+from hypercolumn.training import load_weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with what it needs to be used: its normalization, its task, its precision."""
+
+    network: nn.Module
+    task: Task
+    normalization: Normalization
+    precision: Precision | None
+    dense: bool
+    memory_bytes: int
+
+    def probabilities(self, image: np.ndarray) -> np.ndarray:
+        """Probabilities (class, *space) of a raw image (channel, *space), or (class,) where the answer is one a record."""
+        prepared = self.normalization.apply(image)
+        if self.dense:
+            logits = predict(self.network, prepared, memory_bytes=self.memory_bytes, precision=self.precision)
+            return self.task.probabilities(torch.from_numpy(logits)[None])[0].numpy()
+        self.network.eval()
+        with torch.inference_mode():
+            logits = self.network(torch.from_numpy(prepared)[None])
+        return self.task.probabilities(logits.float())[0].numpy()
+
+
+def load_trained(
+    folder: Path, *, sha256: str | None, memory_bytes: int, precision: Precision | None = None, network: nn.Module | None = None
+) -> Trained:
+    """The network of one fold. Raises WeightsError where the file was changed, or needs a module that was not given."""
+    tensors, sheet = load_weights(folder / "weights.safetensors", sha256=sha256)
+    if network is None:
+        if sheet["network"] not in NETWORKS:
+            raise WeightsError(
+                "these weights belong to a network of your own", where=folder.name, fix="open the run in Python and give the module: run.predict(images, network=module)"
+            )
+        network = NETWORKS[sheet["network"]](**sheet["arguments"])
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError("the weights do not fit the network", where=folder.name, why=str(error).splitlines()[0]) from None
+    task = build_task(sheet["task"])
+    dense = sheet["task"]["name"] == "segmentation"
+    return Trained(network, task, Normalization.from_dict(sheet["normalization"]), precision, dense, memory_bytes)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The mean of several networks' probabilities: the folds of a run, each of which saw other patients."""
+
+    members: tuple[Trained, ...]
+
+    def probabilities(self, image: np.ndarray) -> np.ndarray:
+        return np.mean([member.probabilities(image) for member in self.members], axis=0)
+
+    @property
+    def dense(self) -> bool:
+        return self.members[0].dense
+
+
+def decode(task: Task, probabilities: np.ndarray) -> np.ndarray:
+    """The answer that follows from probabilities (class, ...)."""
+    return task.decode(torch.from_numpy(probabilities)[None])[0].numpy()
+
+
+def predicted_rows(
+    model: Trained | Ensemble, pieces: Iterable[Piece], material: Material, *, fold: str, unit_of: Mapping[str, str], groups: Sequence[str]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """The rows of a table of predictions, one a piece."""
+    task = model.task if isinstance(model, Trained) else model.members[0].task
+    last: tuple[str, np.ndarray] | None = None
+    for piece in pieces:
+        if last is None or last[0] != piece.record:
+            last = (piece.record, model.probabilities(material.image(piece.record)))
+        probabilities = in_box(last[1], piece.box) if material.dense else last[1]
+        yield piece.name, {**who(piece, material.cohort, fold=fold, unit=unit_of[piece.name], groups=groups), **_numbers(task, probabilities, piece, material)}
+
+
+def row_of(probabilities: np.ndarray, piece: Piece, material: Material, *, decided: np.ndarray | None = None) -> dict[str, object]:
+    """The numbers of one piece from its probabilities; without a decision of its own the most probable class is taken."""
+    if material.dense:
+        header = material.headers[piece.record]
+        truth = in_box(material.mask(piece.record), piece.box)
+        predicted = probabilities.argmax(0) if decided is None else decided
+        return segmentation_row(
+            truth, predicted, probabilities, classes=material.classes, spacing=header.spacing, spacing_unit=header.unit
+        )
+    return classification_row(material.label(piece.record), np.clip(probabilities, 0, 1))
+
+
+def who(piece: Piece, cohort: Cohort, *, fold: str, unit: str, groups: Sequence[str]) -> dict[str, object]:
+    """Who a piece is: its record, fold, unit, and the columns that scores are shown by."""
+    cells = {group_column(name): cohort.table.at[piece.record, name] for name in groups}
+    return {"record": piece.record, "fold": fold, "unit": unit, **cells}
+
+
+def group_names(cohort: Cohort) -> tuple[str, ...]:
+    """The columns of a cohort that scores may be shown by."""
+    columns = cohort.columns
+    return tuple(dict.fromkeys((*columns.lineage.values(), *columns.batch, *columns.strata)))
+
+
+def _numbers(task: Task, probabilities: np.ndarray, piece: Piece, material: Material) -> dict[str, object]:
+    return row_of(probabilities, piece, material, decided=decode(task, probabilities) if material.dense else None)

@@ -1,0 +1,319 @@
+"""From a run folder to its report: what was found, counted and predicted, carried into `report`, which computes nothing.
+
+Everything comes from the run's own files, but for the pictures: these are read from the data again, and left out with a
+word where the data are gone.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hypercolumn import report
+from hypercolumn.audit import Finding, Severity
+from hypercolumn.data import Split
+from hypercolumn.evaluation import Predictions, Score, confusion_matrix, headline_score, scores_by
+from hypercolumn.report import Characteristic, Characteristics, Fact, Flow, FlowStep, Light, ScoreRow, State
+from hypercolumn.study.galleries import galleries, pairs
+from hypercolumn.study.run import Run
+from hypercolumn.study.study_file import StudyFile, parse_study_file
+
+LEAST_UNITS = 10
+"""Below so many units an interval is a guess."""
+
+
+def write_report(run: Run, path: Path | None = None) -> Path:
+    """Write report.html, report.json and report_data/ into the run, or into the folder of `path`."""
+    content = report_content(run)
+    page = report.write(content, run.folder if path is None else path.parent)
+    if path is not None and page != path:
+        page = page.rename(path)
+    return page
+
+
+def report_content(run: Run) -> report.ReportContent:
+    """All that the report of a run shows."""
+    asked = parse_study_file((run.folder / "study.yaml").read_text(encoding="utf-8"))
+    state, saved = run.state(), json.loads((run.folder / "scores.json").read_text(encoding="utf-8"))
+    predictions, split, unit = run.predictions, run.split, saved["unit"]
+    found = [Score(**entry) for entry in saved["scores"]]
+    baselines = {name: [Score(**entry) for entry in entries] for name, entries in saved["baselines"].items()}
+    best_name, best = best_baseline(baselines, predictions)
+    findings = tuple(run.findings)
+    lead = headline_score(found, predictions)
+    sheets = {name: json.loads((run.fold(name) / "weights.json").read_text(encoding="utf-8")) for name in state["folds"]}
+    return report.ReportContent(
+        title=asked.name.replace("-", " ").replace("_", " "),
+        study=asked.name,
+        generalises_to=noun(asked, unit),
+        created=state["created"].split("_")[0],
+        version=state["versions"]["hypercolumn"],
+        lights=lights(findings, lead, headline_of(best, predictions), best_name, unit),
+        findings=findings,
+        facts=_facts(asked, predictions, split, unit),
+        flow=_flow(run, split, unit),
+        characteristics=_characteristics(run, asked, split, predictions),
+        scores=tuple(
+            ScoreRow(score, _same(best, score), words(best_name), headline=score == lead) for score in found
+        ),
+        baselines=tuple(
+            report.Baseline(words(name), headline_score(rows, predictions), saved["baseline_notes"].get(name, ""))
+            for name, rows in baselines.items()
+        ),
+        forests=forests(predictions, lead, unit),
+        confusion=_confusion(predictions),
+        reliability=reliability(predictions),
+        galleries=galleries(run, predictions),
+        pairs=pairs(run, findings),
+        plan=_plan(run, sheets),
+        curves=tuple(_curve(name, sheet) for name, sheet in sheets.items()),
+        certificate=_certificate(run),
+        reproduction=_reproduction(run, asked),
+        answers=asked.checklist,
+        methods=_methods(asked, run, lead, split, unit),
+        unit=unit,
+    )
+
+
+def noun(asked: StudyFile, unit: str) -> str:
+    """What a score speaks of, in the singular: "image" where a specimen is nothing but one image."""
+    return unit.removesuffix("s") if asked.generalises_to == "specimen" else asked.generalises_to
+
+
+def best_baseline(baselines: Mapping[str, list[Score]], predictions: Predictions) -> tuple[str, list[Score]]:
+    """The baseline with the best headline, and all its scores."""
+    if not baselines:
+        return "", []
+    name = max(baselines, key=lambda name: headline_score(baselines[name], predictions).value or -np.inf)
+    return name, baselines[name]
+
+
+def headline_of(rows: list[Score], predictions: Predictions) -> Score | None:
+    return headline_score(rows, predictions) if rows else None
+
+
+def words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def lights(findings: Sequence[Finding], lead: Score, best: Score | None, best_name: str, unit: str) -> tuple[Light, ...]:
+    """The questions that a reader has first, each with its answer."""
+    blocked = [finding for finding in findings if finding.severity is Severity.BLOCKING]
+    doubts = [finding for finding in findings if finding.severity is Severity.WARNING]
+    unchecked = [finding for finding in findings if finding.severity is Severity.NOT_CHECKED]
+    if blocked:
+        leak = Light("Leakage", State.BLOCKING, blocked[0].claim)
+    else:
+        leak = Light("Leakage", State.OK, f"no {unit.removesuffix('s')} and no copy of an image stands on both sides of a fold")
+    few = lead.units < LEAST_UNITS
+    size = Light(
+        "Enough to say",
+        State.WARNING if few or lead.note else State.OK,
+        f"{lead.units} {unit}" + (f": {lead.note}" if lead.note else ", enough for an interval"),
+    )
+    return (
+        leak,
+        _against(lead, best, best_name),
+        size,
+        Light("Other doubts", State.WARNING, doubts[0].claim) if doubts else Light("Other doubts", State.OK, "no audit that ran raised one"),
+        Light("Not checked", State.UNKNOWN, f"{len(unchecked)} pitfalls, named below with what is needed") if unchecked else Light("Not checked", State.OK, "nothing was left out"),
+    )
+
+
+def _against(lead: Score, best: Score | None, name: str) -> Light:
+    """Whether the network does anything that the best baseline does not."""
+    title = "Better than no network"
+    if best is None or best.value is None or lead.value is None:
+        return Light(title, State.UNKNOWN, "there is no baseline to compare with")
+    figures = f"{lead.metric} {lead.value:.3f} against {best.value:.3f} by {words(name)}"
+    if lead.low is not None and lead.low > best.value:
+        return Light(title, State.OK, f"{figures}, below the interval of the network")
+    if lead.value > best.value:
+        return Light(title, State.WARNING, f"{figures}, inside the interval of the network")
+    return Light(title, State.WARNING, f"{figures}: nothing here needs a network")
+
+
+def forests(predictions: Predictions, lead: Score, unit: str) -> tuple[report.Forest, ...]:
+    """The headline within each value of each group column that has between two and twelve."""
+    found = []
+    for column in predictions.groups:
+        if 2 <= predictions.table[column].nunique() <= 12 and predictions.table[column].nunique() < len(predictions):
+            parts = scores_by(predictions, column, unit=unit)
+            found.append(report.Forest(f"{lead.metric} by {column}", tuple(parts.items()), lead))
+    return tuple(found)
+
+
+def reliability(predictions: Predictions) -> tuple[report.Reliability, ...]:
+    """Predicted probability against observed frequency, for each class."""
+    from hypercolumn.evaluation import reliability_curves
+
+    return tuple(
+        report.Reliability(curve.label, curve.predicted, curve.observed, curve.low, curve.high, curve.counts)
+        for curve in reliability_curves(predictions)
+    )
+
+
+def _same(rows: list[Score], score: Score) -> Score | None:
+    return next((row for row in rows if (row.metric, row.label) == (score.metric, score.label)), None)
+
+
+def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) -> tuple[Fact, ...]:
+    tasks = {"mask": "segmentation", "instances": "segmentation (objects against background)", "class": "classification", "grade": "ordinal grading", "labels": "several labels"}
+    kinds = {
+        "folds": f"{len(split.folds)} folds", "hold-out": "hold-out", "leave-one-site-out": "one site left out at a time",
+        "site-preserving": f"{len(split.folds)} folds of whole sites", "regions": f"{len(split.folds)} contiguous blocks with a gap",
+    }  # fmt: skip
+    facts = [
+        Fact("Task", tasks.get(asked.target.kind, asked.target.kind), f"classes: {', '.join(predictions.classes)}"),
+        Fact("Unit of analysis", unit, "intervals are taken over these, never over windows or pixels"),
+        Fact(unit.capitalize(), len(split.units)),
+        Fact("Records scored", len(predictions)),
+        Fact("Split", kinds[split.kind], "; ".join(split.notes)),
+    ]
+    if split.gap:
+        facts.append(Fact("Gap", ", ".join(f"{axis}: {samples}" for axis, samples in split.gap.items()), "samples left out between training and test"))
+    columns = asked.data.columns
+    if columns.site:
+        facts.append(Fact("Site column", columns.site))
+    return tuple(facts)
+
+
+def _flow(run: Run, split: Split, unit: str) -> tuple[FlowStep, ...]:
+    table = run.manifest
+    scored = {piece.record for fold in split.folds for piece in fold.test}
+    steps = [FlowStep("in the manifest", len(table), len(split.units), "every file was opened and read")]
+    if len(scored) < len(table):
+        steps.append(FlowStep("never scored", len(table) - len(scored), 0, "kept free as a gap, or for training alone", Flow.EXCLUDED))
+    for side in ("training", "validation", "test"):
+        records = [len({piece.record for piece in getattr(fold, side)}) for fold in split.folds]
+        unit_of = split.unit_of()
+        held = [len({unit_of[piece.name] for piece in getattr(fold, side)}) for fold in split.folds]
+        spread = f"{min(records)} to {max(records)} in {len(split.folds)} folds" if min(records) != max(records) else f"in each of {len(split.folds)} folds"
+        steps.append(FlowStep(side, round(float(np.mean(records))), round(float(np.mean(held))), spread, Flow.SIDE))
+    return tuple(steps)
+
+
+def _characteristics(run: Run, asked: StudyFile, split: Split, predictions: Predictions) -> Characteristics:
+    """The cohort by test fold, with the largest standardised difference between two folds."""
+    table = predictions.table
+    folds = [fold.name for fold in split.folds]
+    parts = [table[table["fold"] == name] for name in folds]
+    rows = [
+        Characteristic("records", tuple(len(part) for part in parts)),
+        Characteristic("units", tuple(int(part["unit"].nunique()) for part in parts)),
+    ]
+    for column in predictions.groups:
+        values = table[column].value_counts().index[:8]
+        if table[column].nunique() > 20:
+            continue
+        for value in values:
+            counts = [int((part[column] == value).sum()) for part in parts]
+            shares = [count / max(1, len(part)) for count, part in zip(counts, parts, strict=True)]
+            cells = tuple(f"{count} ({share:.0%})" for count, share in zip(counts, shares, strict=True))
+            rows.append(Characteristic(str(value), cells, _largest_difference(shares), variable=column))
+    rows += _class_rows(predictions, parts)
+    columns = tuple(f"fold {name}" for name in folds)
+    return Characteristics(columns, tuple(rows), "test records of each fold; differences are standardised, 0.1 is small and 0.5 is large")
+
+
+def _class_rows(predictions: Predictions, parts: Sequence[pd.DataFrame]) -> list[Characteristic]:
+    rows = []
+    for index, name in enumerate(predictions.classes):
+        if predictions.kind == "segmentation":
+            shares = [float((part[f"tp_{index}"] + part[f"fn_{index}"]).sum() / max(1, (part[["tp_0", "fp_0", "fn_0", "tn_0"]].sum().sum()))) for part in parts]
+            rows.append(Characteristic(name, tuple(f"{share:.1%}" for share in shares), _largest_difference(shares), variable="share of the area"))
+        else:
+            held = [part[f"truth_{index}"] if f"truth_{index}" in part else part["truth"] == index for part in parts]
+            shares = [float(np.mean(column)) if len(column) else 0.0 for column in held]
+            rows.append(Characteristic(name, tuple(f"{int(np.sum(column))} ({share:.0%})" for column, share in zip(held, shares, strict=True)), _largest_difference(shares), variable="class"))
+    return rows
+
+
+def _largest_difference(shares: Sequence[float]) -> float | None:
+    """The largest standardised difference of two proportions: |p - q| over the root of their mean variance."""
+    found = []
+    for index, first in enumerate(shares):
+        for second in shares[index + 1 :]:
+            variance = (first * (1 - first) + second * (1 - second)) / 2
+            found.append(abs(first - second) / variance**0.5 if variance > 0 else 0.0)
+    return max(found) if found else None
+
+
+def _confusion(predictions: Predictions) -> report.Confusion | None:
+    if predictions.target_kind not in {"class", "grade"}:
+        return None
+    chosen = predictions.table[[f"p_{index}" for index in range(len(predictions.classes))]].to_numpy().argmax(1)
+    counts = confusion_matrix(predictions.table["truth"].to_numpy(), chosen, classes=len(predictions.classes))
+    return report.Confusion(predictions.classes, tuple(tuple(int(cell) for cell in row) for row in counts))
+
+
+def _plan(run: Run, sheets: Mapping[str, Any]) -> tuple[report.Choice, ...]:
+    """The first fold's choices; where another fold chose otherwise, its value stands beside."""
+    plans = {name: json.loads((run.fold(name) / "plan.json").read_text(encoding="utf-8")) for name in sheets}
+    schedules = {name: json.loads((run.fold(name) / "schedule.json").read_text(encoding="utf-8")) for name in sheets}
+    first = next(iter(plans))
+    rows = []
+    for index, choice in enumerate(plans[first]["choices"]):
+        others = {name: plan["choices"][index]["value"] for name, plan in plans.items() if index < len(plan["choices"])}
+        differing = [f"{value} in fold {name}" for name, value in others.items() if value != choice["value"]]
+        rows.append(report.Choice(choice["what"], "; ".join([choice["value"], *differing]), choice["why"]))
+    precision = schedules[first]["precision"]
+    layout = "channels last" if precision["channels_last"] else "default layout"
+    rows.append(report.Choice("precision", f"{precision['dtype']}, {layout}", precision["reason"]))
+    steps = ", ".join(str(schedule["schedule"]["steps"]) for schedule in schedules.values())
+    second = schedules[first]["seconds_a_step"]
+    why = f"a step took {second:.2f} s in a timed warm-up" if second else "the study file says so"
+    rows.append(report.Choice("steps", steps, f"{why}; the learning rate warms up and then falls to zero along a cosine"))
+    return tuple(rows)
+
+
+def _curve(name: str, sheet: Mapping[str, Any]) -> report.Curve:
+    steps = [int(row[0]) for row in sheet["curve"]]
+    return report.Curve(
+        fold=name,
+        steps=steps,
+        training_loss=[row[1] for row in sheet["curve"]],
+        validation_score=[row[2] for row in sheet["curve"]],
+        stopped_at=int(sheet["steps"]),
+        kept_at=int(sheet["best_step"]),
+        metric="validation loss",
+    )
+
+
+def _certificate(run: Run) -> report.CertificateSummary:
+    certificate = run.certificate
+    checks = tuple(report.Check(check.name, check.passed, check.detail) for check in certificate.checks)
+    return report.CertificateSummary(certificate.sha256, checks, f"verify it again from the files with: hypercolumn check {run.folder.name}")
+
+
+def _reproduction(run: Run, asked: StudyFile) -> report.Reproduction:
+    state = run.state()
+    return report.Reproduction(
+        commands=(f"hypercolumn train {run.folder.name}/study.yaml", f"hypercolumn check {run.folder.name}", f"hypercolumn report {run.folder.name}"),
+        versions=state["versions"],
+        seeds={"seed": asked.seed},
+        hashes={"manifest": state["manifest_sha256"], **{f"weights of fold {name}": fold["sha256"] for name, fold in state["folds"].items()}},
+        hardware={name: str(value) for name, value in state["machine"].items()},
+        seconds={f"fold {name}": fold["seconds"] for name, fold in state["folds"].items()},
+    )
+
+
+def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -> str:
+    """A paragraph that an author can start from."""
+    plan = json.loads((run.fold(split.folds[0].name) / "plan.json").read_text(encoding="utf-8"))
+    network = {"unet": "a U-Net", "resnet": "a residual network"}.get(plan["network"], "a convolutional network")
+    window = " x ".join(map(str, plan["window"]))
+    interval = "" if lead.low is None or lead.high is None else f" (95 % interval {lead.low:.3f} to {lead.high:.3f}, {lead.method})"
+    return (
+        f"{len(split.units)} {unit} with {len(run.predictions)} records were split into {len(split.folds)} "
+        f"{'contiguous blocks' if split.gap else 'folds'} so that no {unit.removesuffix('s')} and no near-duplicate image stood on two sides. "
+        f"In each fold {network} was trained with Hypercolumn {run.state()['versions']['hypercolumn']} on windows of {window} samples, "
+        f"with every choice made from the training side alone; the weights with the lowest loss on separate validation {unit} were kept. "
+        f"Predictions on the test sides were pooled. {lead.metric} was {'undefined' if lead.value is None else f'{lead.value:.3f}'}{interval}, "
+        f"and speaks of new {noun(asked, unit)}s."
+    )
+
+
