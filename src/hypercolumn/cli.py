@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from hypercolumn.errors import DataProblems, HypercolumnError, Interrupted, UsageError
+
+ClickException: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""The root of all that is wrong with a call: typer carries a click of its own."""
 
 app = typer.Typer(
     name="hypercolumn",
@@ -221,10 +223,10 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
-    except click.ClickException as error:
+    except ClickException as error:
         _usage(error)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("interrupted", err=True)
         return 130
     except HypercolumnError as error:
@@ -246,7 +248,7 @@ def run_command(arguments: Sequence[str]) -> int:
         return 1
 
 
-def _usage(error: click.ClickException) -> None:
+def _usage(error: Any) -> None:
     """A wrong call, with the nearest right verb or option."""
     import difflib
 
@@ -325,10 +327,7 @@ def _show_estimate(study: Any, before: Any) -> None:
 
 def _finished(run: Any) -> None:
     """The end of a study in at most six lines."""
-    from hypercolumn.evaluation import headline_score
-
-    scores = run.metrics
-    lead = headline_score(scores, run.predictions)
+    lead = run.lead()
     _say(f"{lead.title(run.noun())}: {lead}")
     name, best = run.best_baseline()
     if best is not None:

@@ -78,3 +78,14 @@ def test_only_named_planes_turn() -> None:
 def test_a_negative_strength_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="rotation"):
         Affine(rotation=-10)
+
+
+def test_planes_and_spacings_that_fit_no_array_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="planes"):
+        Affine(planes=((2, 1),))
+    for augmentation, record in (
+        (Affine(spacing=(1.0, 2.0, 2.0)), turn(10.0)),
+        (Affine(), turn(1.0, 2.0, 3.0, dims=3)),
+    ):
+        with pytest.raises(InvalidArgument, match="size"):
+            augmentation.apply_image(record, torch.zeros(1, 8, 8))

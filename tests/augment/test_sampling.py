@@ -47,6 +47,17 @@ def test_targets_of_any_integer_type_come_back_as_int64_with_the_mark(kind: type
     found = sample_target(target, skewed, outside=-1)
     assert found.dtype == torch.int64
     assert found.tolist() == [[1, 2], [3, -1]]
+    assert sample_target(target, (torch.tensor([[1.0], [0.0]]), torch.tensor([[1.0, 0.0]]))).tolist() == [
+        [4, 3],
+        [2, 1],
+    ]
+
+
+def test_a_view_of_a_larger_array_is_read_like_a_copy() -> None:
+    whole = torch.arange(7 * 9 * 11).reshape(7, 9, 11)
+    places = tuple(torch.rand(4, 4, 4, generator=torch.Generator().manual_seed(seed)) * 3 for seed in range(3))
+    for view in (whole[1:6, 2:7, 3:9], whole.transpose(0, 2)[2:7, 1:8, 1:6], whole[::2, ::2, ::2]):
+        assert torch.equal(sample_target(view, places), sample_target(view.contiguous(), places))
 
 
 def test_object_numbers_beyond_the_precision_of_float32_are_kept() -> None:

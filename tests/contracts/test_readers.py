@@ -1,13 +1,15 @@
 """The contract of every reader: what was written comes back, and what was not written is not believed.
 
-Files are written by Pillow, tifffile and numpy, which are the oracles. For every format, layout and type: the header is
-that of the array, the array is the one that was written, a region is a cut of the whole, and a file that lost its end is
-never read in half.
+Files are written by Pillow, tifffile and numpy, which are the oracles. For every format, layout and type: the header
+is that of the array, the array is the one that was written, a region is a cut of the whole, and a file that lost its
+end is never read in half.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def pattern(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return values.reshape(shape).astype(kind)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """How a file is written and what it must be read as, (channel, *space)."""
 
@@ -90,20 +92,20 @@ def jpeg_cases() -> list[Case]:
 
 def decoded_by_pillow(write: Callable[[Path], None], *, grey: bool) -> np.ndarray:
     """JPEG is not lossless: its oracle is another way into the same decoder."""
-    import io
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "a.jpg"
         write(path)
-        array = np.asarray(Image.open(io.BytesIO(path.read_bytes())))
+        with Image.open(path) as image:
+            array = np.asarray(image)
     return array[None] if grey else np.moveaxis(array, -1, 0)
 
 
 def tiff_cases() -> list[Case]:
     found = []
 
-    def add(name: str, stored: np.ndarray, expected: np.ndarray, axes: tuple[str, ...] = ("y", "x"), **settings: object) -> None:
+    def add(
+        name: str, stored: np.ndarray, expected: np.ndarray, axes: tuple[str, ...] = ("y", "x"), **settings: object
+    ) -> None:
         def write(path: Path) -> None:
             tifffile.imwrite(path, stored, **settings)
 
@@ -116,7 +118,15 @@ def tiff_cases() -> list[Case]:
     plane, colour = pattern((40, 56), "uint16"), pattern((40, 56, 3), "uint8")
     for compression in ("deflate", "lzw", "zstd", "packbits", "lzma"):
         add(compression, plane, plane[None], photometric="minisblack", compression=compression, rowsperstrip=7)
-    add("predictor in tiles", plane, plane[None], photometric="minisblack", compression="deflate", predictor=True, tile=(16, 16))
+    add(
+        "predictor in tiles",
+        plane,
+        plane[None],
+        photometric="minisblack",
+        compression="deflate",
+        predictor=True,
+        tile=(16, 16),
+    )
     real = pattern((40, 56), "float32")
     add("real predictor", real, real[None], photometric="minisblack", compression="deflate", predictor=3)
     add("big-endian", plane, plane[None], photometric="minisblack", byteorder=">")
@@ -128,7 +138,15 @@ def tiff_cases() -> list[Case]:
     add("colour", colour, first, photometric="rgb")
     add("colour in tiles", colour, first, photometric="rgb", tile=(16, 16), compression="deflate")
     add("colour by planes", first, first, photometric="rgb", planarconfig="separate")
-    add("colour by planes in tiles", first, first, photometric="rgb", planarconfig="separate", tile=(16, 32), compression="lzw")
+    add(
+        "colour by planes in tiles",
+        first,
+        first,
+        photometric="rgb",
+        planarconfig="separate",
+        tile=(16, 32),
+        compression="lzw",
+    )
     opaque = np.dstack([colour, np.full((40, 56), 255, np.uint8)])
     add("opaque alpha", opaque, first, photometric="rgb", extrasamples=["unassalpha"])
     half = np.dstack([colour, colour[..., 0]])
@@ -136,12 +154,22 @@ def tiff_cases() -> list[Case]:
     stack = pattern((5, 40, 56), "uint16")
     add("pages", stack, stack[None], ("z", "y", "x"), photometric="minisblack")
     add("pages without a description", stack, stack[None], ("z", "y", "x"), photometric="minisblack", metadata=None)
-    add("pages in tiles", stack, stack[None], ("z", "y", "x"), photometric="minisblack", tile=(16, 16), compression="deflate")
+    add(
+        "pages in tiles",
+        stack,
+        stack[None],
+        ("z", "y", "x"),
+        photometric="minisblack",
+        tile=(16, 16),
+        compression="deflate",
+    )
     time = {"axes": "TYX"}
     add("times", stack, stack[None], ("t", "y", "x"), photometric="minisblack", metadata=time)
     many = pattern((3, 2, 40, 56), "uint16")
     add("ImageJ z and channels", many, many.swapaxes(0, 1), ("z", "y", "x"), imagej=True, metadata={"axes": "ZCYX"})
-    add("OME channels and z", many, many, ("z", "y", "x"), ome=True, photometric="minisblack", metadata={"axes": "CZYX"})
+    add(
+        "OME channels and z", many, many, ("z", "y", "x"), ome=True, photometric="minisblack", metadata={"axes": "CZYX"}
+    )
     films = pattern((4, 3, 2, 40, 56), "uint8")
     add(
         "OME times, channels and z in tiles",
@@ -184,10 +212,18 @@ CASES = cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name.replace(" ", "-") for case in CASES])
 
 
+@cache
+def content(case: Case) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"image{case.suffix}"
+        case.write(path)
+        return path.read_bytes()
+
+
 @pytest.fixture
 def written(case: Case, tmp_path: Path) -> Path:
     path = tmp_path / f"image{case.suffix}"
-    case.write(path)
+    path.write_bytes(content(case))
     return path
 
 
@@ -207,11 +243,7 @@ def test_the_header_is_that_of_the_array(case: Case, written: Path) -> None:
     assert header.shape[0] - sample.array.shape[0] == int(header.has_alpha and "alpha" not in sample.channels)
     assert (header.spacing, header.unit) == (sample.spacing, sample.unit)
     assert header.nbytes >= sample.array.nbytes
-
-
-@every_case
-def test_a_spacing_that_was_not_written_is_not_known(case: Case, written: Path) -> None:
-    assert read_image(written).spacing is None
+    assert header.spacing is None, "no case here writes one"
 
 
 @every_case
@@ -246,9 +278,9 @@ def test_a_file_that_lost_its_end_is_never_read_in_half(case: Case, written: Pat
 @every_case
 def test_a_file_with_bytes_changed_is_refused_or_read_in_its_shape(case: Case, written: Path) -> None:
     """Nothing but DataError is ever raised, and no warning leaks, whatever the bytes."""
-    whole = bytearray(written.read_bytes())
+    whole = content(case)
     rng = np.random.default_rng(11)
-    for _ in range(10):
+    for _ in range(8):
         damaged = bytearray(whole)
         for place in rng.integers(0, min(len(whole), 600), 3):
             damaged[place] = rng.integers(256)

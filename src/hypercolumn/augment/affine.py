@@ -100,6 +100,10 @@ class Affine:
         )
 
     def source(self, record: AffineRecord, coordinates: Coordinates, size: tuple[int, ...]) -> Coordinates:
+        if len(record.scales) != len(size) or len(self.spacing or size) != len(size):
+            raise InvalidArgument(
+                "size", size, fix=f"the record is for {len(record.scales)} axes; give a spacing for each"
+            )
         back = np.linalg.inv(record.matrix())
         if self.spacing is not None:
             step = np.asarray(self.spacing, dtype=np.float64)

@@ -67,19 +67,14 @@ def sample_target(target: Tensor, coordinates: Coordinates, *, outside: int | No
     >>> sample_target(torch.tensor([3, 4, 5]), (torch.tensor([-1.0, 0.2, 1.9]),), outside=-1)
     tensor([-1,  3,  5])
     """
-    shape = tuple(target.shape)
+    target, shape = target.to(torch.int64), tuple(target.shape)
     nearest = _mirrored(tuple(axis.round() for axis in coordinates), shape)
     if _picks_samples(nearest):
-        result = _pick(target, nearest, first_axis=0).to(torch.int64)
+        result = _pick(target, nearest, first_axis=0)
     else:
-        kind = torch.int32 if target.numel() < 2**31 else torch.int64
-        flat = nearest[0].to(kind)
-        for axis, length in zip(nearest[1:], shape[1:], strict=True):
-            flat = flat * length + axis.to(kind)
-        result = target.to(torch.int64).flatten().index_select(0, flat.flatten()).reshape(flat.shape)
+        result = _gather(target, nearest)
     if outside is not None:
-        for axis, length in zip(coordinates, shape, strict=True):
-            low, high = torch.aminmax(axis)
+        for axis, (low, high), length in zip(coordinates, bounds(coordinates), shape, strict=True):
             if low < -0.5 or high > length - 0.5:
                 result = result.masked_fill((axis < -0.5) | (axis > length - 0.5), outside)
     return result
@@ -91,7 +86,7 @@ def _mirrored(coordinates: Coordinates, shape: tuple[int, ...]) -> Coordinates:
 
 def _mirror(places: Tensor, length: int) -> Tensor:
     """Fold places into 0 ... length - 1, the first and last sample standing once."""
-    low, high = torch.aminmax(places)
+    ((low, high),) = bounds((places,))
     if low >= 0 and high <= length - 1:
         return places
     if length == 1:
@@ -120,6 +115,16 @@ def _pick(array: Tensor, coordinates: Coordinates, *, first_axis: int) -> Tensor
         else:
             array = array.index_select(first_axis + number, wanted)
     return array.clone(memory_format=torch.contiguous_format)
+
+
+def _gather(array: Tensor, places: Coordinates) -> Tensor:
+    """The samples at whole places, read where they lie in memory: a box of a larger array is not copied first."""
+    reach = 1 + sum((length - 1) * step for length, step in zip(array.shape, array.stride(), strict=True))
+    kind = torch.int32 if reach < 2**31 else torch.int64
+    index = places[0].to(kind) * array.stride(0)
+    for axis, step in zip(places[1:], array.stride()[1:], strict=True):
+        index = index + axis.to(kind) * step
+    return array.as_strided((reach,), (1,)).index_select(0, index.flatten()).reshape(index.shape)
 
 
 def _normalized(places: Tensor, length: int) -> Tensor:

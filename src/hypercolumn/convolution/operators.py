@@ -1,10 +1,12 @@
 """What each operator of a network reads, axis by axis: the list of operators that the receptive field can see through.
 
-An operator that reads a bounded neighbourhood has a `Reach` along each spatial axis; one that works on each place alone, or
-across channels, has none; one that mixes a whole axis (global pooling, flattening, attention, instance and group normalization)
-makes the field infinite there, and its layer is remembered. What is not in `RULES` or `POINTWISE` is refused by name.
+An operator that reads a bounded neighbourhood has a `Reach` along each spatial axis; one that works on each place
+alone, or across channels, has none; one that mixes a whole axis (global pooling, flattening, attention, instance and
+group normalization) makes the field infinite there, and its layer is remembered. What is not in `RULES` or
+`POINTWISE` is refused by name.
 
-Each dimension of a tensor is followed through permutations, views and joins, so `(batch, space, channel)` layouts serve too.
+Each dimension of a tensor is followed through permutations, views and joins, so `(batch, space, channel)` layouts
+serve too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +21,9 @@ from hypercolumn.convolution.periodic_table import (
     Border,
     Reach,
     adaptive_window,
-    resize,
+    cubic,
+    linear,
+    nearest,
     shift,
     transposed_window,
     window,
@@ -32,8 +36,8 @@ class Node:
     """One operator with the tensor it makes.
 
     `axes[d]` is the spatial axis of the network's input that dimension d runs along, or None for batch and channel.
-    `reaches` says by axis what is read of each parent, every other axis being read at its own place; `mixed` are the axes
-    over which all is mixed. `fixed` says that a tensor bound to absolute positions was joined in.
+    `reaches` says by axis what is read of each parent, every other axis being read at its own place; `mixed` are the
+    axes over which all is mixed. `fixed` says that a tensor bound to absolute positions was joined in.
     """
 
     operator: str
@@ -178,9 +182,7 @@ def _convolution(call: Call) -> Node:
         leads = tuple(d * (k - 1) // 2 if padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True))
     else:
         leads = call.numbers("padding", count)
-    return call.local(
-        count, lambda i: window(kernel[i], stride=stride[i], dilation=dilation[i], lead=leads[i])
-    )
+    return call.local(count, lambda i: window(kernel[i], stride=stride[i], dilation=dilation[i], lead=leads[i]))
 
 
 def _transposed(call: Call) -> Node:
@@ -199,9 +201,7 @@ def _pooling(call: Call) -> Node:
     kernel = call.numbers("kernel_size", count)
     stride, leads = call.numbers("stride", count, kernel), call.numbers("padding", count)
     dilation = call.numbers("dilation", count, (1,))
-    return call.local(
-        count, lambda i: window(kernel[i], stride=stride[i], dilation=dilation[i], lead=leads[i])
-    )
+    return call.local(count, lambda i: window(kernel[i], stride=stride[i], dilation=dilation[i], lead=leads[i]))
 
 
 def _adaptive(call: Call) -> Node:
@@ -214,27 +214,23 @@ def _adaptive(call: Call) -> Node:
 
 
 def _upsampling(call: Call) -> Node:
-    kind, count = call.operator.split("upsample_")[1], int(call.operator[-2])
-    begin = len(call.shape) - count
-    aligned = bool(call.arguments.get("align_corners"))
-    factors = call.arguments.get("scale_factors")
-    spread = {"nearest": (0, 0), "bicubic": (1, 2)}
+    count, begin = int(call.operator[-2]), len(call.shape) - int(call.operator[-2])
+    corners, factors = bool(call.arguments.get("align_corners")), call.arguments.get("scale_factors")
 
-    def reach(i: int) -> Reach:
+    def reach(i: int) -> Reach | None:
         old, new = call.source.shape[begin + i], call.shape[begin + i]
-        if aligned:
-            scale = Fraction(max(old - 1, 0), max(new - 1, 1))
-        elif factors:
-            scale = 1 / Fraction(factors[i]).limit_denominator(1000)
+        if old == 1:
+            return None
+        if corners:
+            scale = Fraction(old - 1, max(new - 1, 1))
         else:
-            scale = Fraction(old, new)
-        if scale == 0:
-            return Reach(1, 0, ((0,),), Border.REPLICATE)
-        before, after = spread.get(kind.rstrip("123d"), (0, 1))
-        centred = not aligned and not kind.startswith("nearest")
-        return resize(scale, before=before, after=after, centred=centred)
+            scale = 1 / Fraction(factors[i]).limit_denominator(1000) if factors else Fraction(old, new)
+        if "nearest" in call.operator:
+            return nearest(scale, centred="exact" in call.operator)
+        return (cubic if "cubic" in call.operator else linear)(scale, corners=corners)
 
-    return call.local(count, reach)
+    repeated = [d for d in range(begin, len(call.shape)) if call.source.shape[d] == 1 and call.shape[d] > 1]
+    return replace(call.local(count, reach), mixed=call.mixing(repeated))
 
 
 def _padding(call: Call) -> Node:
@@ -317,7 +313,7 @@ def _selected(call: Call) -> Node:
 
 
 def _item(call: Call) -> Node:
-    """One of several results; an operator with several results keeps its axes (indices of a pooling are refused later)."""
+    """One of several results, which all have the axes of the first."""
     return call.made()
 
 
@@ -336,7 +332,7 @@ def _expanded(call: Call) -> Node:
 
 
 def _viewed(call: Call) -> Node:
-    """Dimensions split and merged. A merge that keeps a spatial axis outermost is a pixel shuffle; others mix the axis."""
+    """Dimensions split and merged. A merge with the spatial axis outermost is a pixel shuffle; others mix the axis."""
     source = call.source
     if source.shape == call.shape:
         return call.made()
@@ -455,35 +451,39 @@ def _stacked(call: Call) -> Node:
     return _unsqueeze(call)
 
 
-UNIFORM = frozenset("zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor".split())
+_UNIFORM = "zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full scalar_tensor"
+UNIFORM = frozenset(_UNIFORM.split())
 """Constants that are one number throughout."""
 
-SHAPE_ONLY = UNIFORM | frozenset("empty_like new_empty sym_size sym_numel".split())
+SHAPE_ONLY = UNIFORM | {"empty_like", "new_empty", "sym_size", "sym_numel"}
 """Operators that ask a tensor for its shape and not for its values."""
 
-CHECKS = frozenset("_assert_tensor_metadata _assert_scalar _assert_async sym_constrain_range_for_size".split())
+CHECKS = frozenset({"_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size"})
 """Operators that make nothing."""
 
-POINTWISE = frozenset(
-    """relu relu6 leaky_relu elu selu celu gelu silu mish sigmoid hardsigmoid hardswish hardtanh tanh softplus softsign
+_POINTWISE = """
+    relu relu6 leaky_relu elu selu celu gelu silu mish sigmoid hardsigmoid hardswish hardtanh tanh softplus softsign
     threshold prelu rrelu log_sigmoid hardshrink softshrink tanhshrink dropout alpha_dropout feature_dropout
     feature_alpha_dropout native_dropout abs neg sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal
     clamp clamp_min clamp_max floor ceil round trunc erf sin cos tan atan sinh cosh clone contiguous alias detach
     lift_fresh_copy to _to_copy type_as float double half bfloat16 isnan nan_to_num logical_not bitwise_not identity
-    _autocast_to_reduced_precision _autocast_to_full_precision""".split()
-)
+    _autocast_to_reduced_precision _autocast_to_full_precision
+"""
+POINTWISE = frozenset(_POINTWISE.split())
 """Operators that work on each place alone."""
 
-JOINS = frozenset(
-    """add sub rsub mul div true_divide maximum minimum pow masked_fill where cat lerp addcmul addcdiv atan2 eq ne lt le gt ge
-    logical_and logical_or logical_xor bitwise_and bitwise_or fmod remainder floor_divide""".split()
-)
+_JOINS = """
+    add sub rsub mul div true_divide maximum minimum pow masked_fill where cat lerp addcmul addcdiv atan2 eq ne lt le
+    gt ge logical_and logical_or logical_xor bitwise_and bitwise_or fmod remainder floor_divide
+"""
+JOINS = frozenset(_JOINS.split())
 """Operators that join tensors place by place."""
 
-WHOLE = frozenset(
-    """group_norm native_group_norm matmul mm bmm addmm baddbmm einsum scaled_dot_product_attention
-    _native_multi_head_attention lstm gru rnn_tanh rnn_relu cumsum cumprod logcumsumexp bilinear""".split()
-)
+_WHOLE = """
+    group_norm native_group_norm matmul mm bmm addmm baddbmm einsum scaled_dot_product_attention
+    _native_multi_head_attention lstm gru rnn_tanh rnn_relu cumsum cumprod logcumsumexp bilinear
+"""
+WHOLE = frozenset(_WHOLE.split())
 """Operators that mix everything with everything."""
 
 JOINING_RULES = frozenset({"stack"})
@@ -494,8 +494,10 @@ RULES: Mapping[str, Callable[[Call], Node]] = {
     **{f"{kind}_pool{n}d": _pooling for kind in ("max", "avg") for n in (1, 2, 3)},
     **{f"max_pool{n}d_with_indices": _pooling for n in (1, 2, 3)},
     **{f"adaptive_{kind}_pool{n}d": _adaptive for kind in ("max", "avg") for n in (1, 2, 3)},
-    **{f"upsample_nearest{n}d": _upsampling for n in (1, 2, 3)},
-    **dict.fromkeys(("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d"), _upsampling),
+    **{f"{kind}{n}d": _upsampling for kind in ("upsample_nearest", "_upsample_nearest_exact") for n in (1, 2, 3)},
+    **dict.fromkeys(
+        ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d"), _upsampling
+    ),
     **dict.fromkeys(("pad", "constant_pad_nd"), _padding),
     **{f"{kind}_pad{n}d": _padding for kind in ("reflection", "replication") for n in (1, 2, 3)},
     **dict.fromkeys(("slice", "narrow"), _slice),
@@ -509,7 +511,9 @@ RULES: Mapping[str, Callable[[Call], Node]] = {
     **dict.fromkeys(("chunk", "split", "split_with_sizes", "tensor_split"), _chunks),
     **dict.fromkeys(("expand", "repeat", "expand_as"), _expanded),
     **dict.fromkeys(("view", "reshape", "flatten", "unflatten", "_unsafe_view"), _viewed),
-    **dict.fromkeys(("mean", "sum", "amax", "amin", "var", "std", "prod", "logsumexp", "argmax", "argmin", "any", "all"), _reduced),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "var", "std", "prod", "logsumexp", "argmax", "argmin", "any", "all"), _reduced
+    ),
     **dict.fromkeys(("linalg_vector_norm", "norm"), _reduced),
     **dict.fromkeys(("softmax", "log_softmax", "_softmax", "_log_softmax", "glu"), _softmax),
     **dict.fromkeys(("layer_norm", "rms_norm"), _layer_norm),

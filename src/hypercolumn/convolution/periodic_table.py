@@ -1,6 +1,7 @@
 """What one output reads, along one axis: a table that repeats.
 
-An operator reads a few neighbours of its input, the same ones again every `period` outputs, `advance` inputs further on:
+An operator reads a few neighbours of its input, the same ones again every `period` outputs, `advance` inputs further
+on:
 
     taps(o + period) = taps(o) + advance                                            (`Reach`)
 
@@ -8,10 +9,11 @@ so the first and the last input sample that an output of a whole network depends
 
     low(o + P) = low(o) + Q        high(o + P) = high(o) + Q                        (`PeriodicTable`)
 
-Convolution and pooling have period 1 and advance by their stride; upsampling by two has period 2 and advances by 1. Tables
-compose by least common multiples and join by minimum and maximum, and stay exact, which one affine map from output to
-input does not: under a U-Net the size of the field depends on the phase o mod P. A table is a hull: the holes that dilation
-leaves are inside it, but both of its ends are really read. It knows no border: see `receptive_field` for those.
+Convolution and pooling have period 1 and advance by their stride; upsampling by two has period 2 and advances by 1.
+Tables compose by least common multiples and join by minimum and maximum, and stay exact, which one affine map from
+output to input does not: under a U-Net the size of the field depends on the phase o mod P. A table is a hull: the
+holes that dilation leaves are inside it, but both of its ends are really read. It knows no border: see
+`receptive_field` for those.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +38,7 @@ class Border(Enum):
     CONSTANT = "a constant, so nothing"
     REFLECT = "the mirror image, the edge sample once"
     REPLICATE = "the edge sample"
-    INTERPOLATE = "the edge sample; before the first one the kernel also reads the second, with weight nought"
+    LINEAR = "the edge sample; before the first one the kernel also reads the second, with weight nought"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Reach:
         return tuple(turn * self.advance + tap for tap in self.taps[phase])
 
     def reads(self, outputs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs (output indices, the one position each of them reads), phase by phase and tap by tap, borders not regarded."""
+        """Pairs (output indices, the position that each reads), phase by phase, tap by tap, borders not regarded."""
         for phase, taps in enumerate(self.taps):
             index = np.arange(phase, outputs, self.period)
             start = (index // self.period) * self.advance
@@ -66,13 +68,15 @@ class Reach:
                 yield index, start + tap
 
     def at_border(self, position: np.ndarray, extent: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where a position outside of [0, extent) is really read, and a mask of the positions that read anything at all."""
+        """Where positions outside of [0, extent) are really read, and a mask of those that read anything at all."""
         if self.border is Border.CONSTANT:
             inside = (position >= 0) & (position < extent)
             return np.clip(position, 0, extent - 1), inside
         if self.border is Border.REFLECT:
             position = np.abs(position)
             position = np.where(position >= extent, 2 * (extent - 1) - position, position)
+        if self.border is Border.LINEAR:
+            position = np.where(position < 0, 1, position)
         return np.clip(position, 0, extent - 1), np.ones(len(position), dtype=bool)
 
 
@@ -107,24 +111,47 @@ def shift(start: int, *, step: int = 1, border: Border = Border.CONSTANT) -> Rea
     return Reach(1, step, ((start,),), border)
 
 
-def resize(scale: Fraction, *, before: int, after: int, centred: bool) -> Reach:
-    """Interpolation that reads from `before` samples before to `after` samples after floor(source).
+def nearest(scale: Fraction, *, centred: bool = False) -> Reach:
+    """Nearest-neighbour interpolation: output o reads floor(scale * o), or floor(scale * (o + 1/2)) where `centred`.
 
-    source = scale * (o + 1/2) - 1/2 where samples are `centred`, scale * o where not; scale is input over output.
+    `scale` is input over output: 1/2 doubles.
 
-    >>> resize(Fraction(1, 2), before=0, after=1, centred=True).taps
-    ((-1, 0), (0, 1))
+    >>> nearest(Fraction(1, 2)).taps, nearest(Fraction(3, 2), centred=True).taps
+    (((0,), (0,)), ((0,), (2,)))
     """
     half = Fraction(1, 2) if centred else Fraction(0)
-    phases = []
-    for phase in range(scale.denominator):
-        source = floor(scale * (phase + half) - half)
-        phases.append(tuple(range(source - before, source + after + 1)))
-    return Reach(scale.denominator, scale.numerator, tuple(phases), Border.INTERPOLATE)
+    taps = tuple((floor(scale * (phase + half)),) for phase in range(scale.denominator))
+    return Reach(scale.denominator, scale.numerator, taps, Border.REPLICATE)
+
+
+def linear(scale: Fraction, *, corners: bool = False) -> Reach:
+    """Linear interpolation: the samples on either side of scale * (o + 1/2) - 1/2, or of scale * o where `corners`
+    meet.
+
+    >>> linear(Fraction(1, 2)).taps
+    ((-1, 0), (0, 1))
+    """
+    return Reach(scale.denominator, scale.numerator, _between(scale, 0, 1, corners=corners), Border.LINEAR)
+
+
+def cubic(scale: Fraction, *, corners: bool = False) -> Reach:
+    """Cubic interpolation: two samples on either side.
+
+    >>> cubic(Fraction(1, 2)).taps
+    ((-2, -1, 0, 1), (-1, 0, 1, 2))
+    """
+    return Reach(scale.denominator, scale.numerator, _between(scale, 1, 2, corners=corners), Border.REPLICATE)
+
+
+def _between(scale: Fraction, before: int, after: int, *, corners: bool) -> tuple[tuple[int, ...], ...]:
+    half = Fraction(0) if corners else Fraction(1, 2)
+    sources = [floor(scale * (phase + half) - half) for phase in range(scale.denominator)]
+    return tuple(tuple(range(source - before, source + after + 1)) for source in sources)
 
 
 def adaptive_window(extent: int, outputs: int) -> Reach:
-    """Adaptive pooling from `extent` samples to `outputs`: output o averages floor(o * n / m) up to ceil((o + 1) * n / m).
+    """Adaptive pooling from `extent` samples to `outputs`: output o averages floor(o * n / m) up to ceil((o + 1) * n
+    / m).
 
     >>> adaptive_window(7, 3).taps
     ((0, 1, 2), (2, 3, 4), (4, 5, 6))

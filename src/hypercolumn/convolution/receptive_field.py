@@ -4,12 +4,13 @@ Along each axis, with o an output index and `lo`, `hi` the first and last input 
 
     lo(o + P) = lo(o) + Q          hi(o + P) = hi(o) + Q          stride = Q / P          size = hi - lo + 1
 
-Under upsampling the size depends on the phase o mod P, so it is given as a range: the published U-Net sees 188 to 204 samples.
-Sequential networks have the closed recursion `size += (kernel - 1) * dilation * jump; jump *= stride` (Araujo, Norris and Sim
-2019, doi 10.23915/distill.00021); this goes through branches, crops and upsampling, by tables composed over the traced graph.
+Under upsampling the size depends on the phase o mod P, so it is given as a range: the published U-Net sees 188 to 204
+samples. Sequential networks have the closed recursion `size += (kernel - 1) * dilation * jump; jump *= stride`
+(Araujo, Norris and Sim 2019, doi 10.23915/distill.00021); this goes through branches, crops and upsampling, by tables
+composed over the traced graph.
 
-A field is the hull of what is read: the holes of dilation lie inside it. It says what *can* matter, not how much: the effective
-field, where the gradient lies, is smaller (Luo et al. 2016). Wiring that depends on the data is refused.
+A field is the hull of what is read: the holes of dilation lie inside it. It says what *can* matter, not how much: the
+effective field, where the gradient lies, is smaller (Luo et al. 2016). Wiring that depends on the data is refused.
 """
 
 import math
@@ -35,9 +36,9 @@ Index = int | slice | range | tuple[int, int]
 class AxisField:
     """The receptive field along one axis.
 
-    `low[o]` and `high[o]` are the first and last sample of an input of `extent` samples that output o depends on, the border
-    regarded; where they cross, nothing is read. `table` is the same without borders, or None where no table repeats.
-    `mixed_by` names the layer that mixes the whole axis, if one does: the field is infinite then.
+    `low[o]` and `high[o]` are the first and last sample of an input of `extent` samples that output o depends on, the
+    border regarded; where they cross, nothing is read. `table` is the same without borders, or None where no table
+    repeats. `mixed_by` names the layer that mixes the whole axis, if one does: the field is infinite then.
     """
 
     extent: int
@@ -97,7 +98,8 @@ class AxisField:
 class ReceptiveField:
     """What one output sees, along each axis, for an input of the given shape.
 
-    >>> field = receptive_field(nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3)), (16, 16))
+    >>> network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3))
+    >>> field = receptive_field(network, (16, 16))
     >>> field.size, field.stride
     (((8, 8), (8, 8)), (Fraction(2, 1), Fraction(2, 1)))
     >>> field.required((0, 2)), field.affected((0, 7))
@@ -129,7 +131,9 @@ class ReceptiveField:
 
     @property
     def alignment(self) -> tuple[int, ...]:
-        """By axis the shift of the input, in samples, that shifts every layer by whole samples: tiles begin at its multiples."""
+        """By axis the shift of the input, in samples, that shifts every layer by whole samples: tiles begin at its
+        multiples.
+        """
         return tuple(axis.alignment for axis in self.axes)
 
     @property
@@ -230,11 +234,9 @@ def tables(graph: Graph, axis: int) -> list[PeriodicTable | None]:
         parents = [parent for parent in node.parents if found[parent] is not None or not mixed[parent]]
         known = [table for table in (found[parent] for parent in parents) if table is not None]
         resized = axis in node.mixed and any(graph.nodes[p].extent(axis) != node.extent(axis) for p in parents)
-        broadcast = len(parents) > 1
         reach = node.reaches.get(axis)
-        if not known or len(known) < len(parents) or (resized and not broadcast):
-            found.append(None)
-        elif reach is not None and reach.advance == 0:
+        lost = len(known) < len(parents) or (resized and len(parents) == 1)
+        if not known or lost or (reach is not None and reach.advance == 0):
             found.append(None)
         else:
             found.append(join([table.through(reach) for table in known] if reach is not None else known))
@@ -287,4 +289,3 @@ def _bounds(index: Index, length: int) -> tuple[int, int]:
 
 
 __all__ = ["AxisField", "ReceptiveField", "field_of", "receptive_field"]
-

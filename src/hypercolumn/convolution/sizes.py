@@ -3,12 +3,13 @@
     convolution   floor((n + lead + trail - dilation * (kernel - 1) - 1) / stride) + 1
     transposed    (n - 1) * stride - lead - trail + dilation * (kernel - 1) + extra + 1
 
-A network with pooling and skip connections takes only some lengths: the published U-Net takes 16 k + 12 from 188 on. Which
-ones is found by running it on tensors without data, so nothing is computed. Dumoulin and Visin 2016, arXiv 1603.07285.
+A network with pooling and skip connections takes only some lengths: the published U-Net takes 16 k + 12 from 188 on.
+Which ones is found by running it on tensors without data, so nothing is computed. Dumoulin and Visin 2016, arXiv
+1603.07285.
 """
 
 from collections.abc import Sequence
-from itertools import chain, count
+from itertools import chain
 
 import torch
 from torch import nn
@@ -21,7 +22,9 @@ _FIRST_TRIED = {1: (4096, 1024, 1000), 2: (256, 572, 224, 227, 32, 28), 3: (64, 
 _SCAN = {1: (1024, 1280), 2: (256, 384), 3: (96, 160)}
 
 
-def convolved_length(length: int, kernel: int, *, stride: int = 1, dilation: int = 1, padding: tuple[int, int] = (0, 0)) -> int:
+def convolved_length(
+    length: int, kernel: int, *, stride: int = 1, dilation: int = 1, padding: tuple[int, int] = (0, 0)
+) -> int:
     """The number of places where a kernel fits.
 
     >>> convolved_length(227, 11, stride=4), convolved_length(7, 3, dilation=2, padding=(2, 2))
@@ -76,26 +79,29 @@ def next_shape_taken(
     alignment: Sequence[int],
     in_channels: int | None = None,
 ) -> tuple[int, ...]:
-    """The smallest shape that a network takes and that is at least `shape` along every axis.
+    """The smallest shape that is at least `shape`, congruent to a shape that the network takes, and taken too.
 
-    known: a shape that it takes; alignment: by axis the step after which what it takes repeats (`ReceptiveField.alignment`).
+    known: a shape that it takes; alignment: by axis the step at which the network repeats (`ReceptiveField.alignment`):
+    what it takes, it takes one step longer too.
 
     >>> network = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Conv2d(4, 1, 3))
     >>> next_shape_taken(network, (3, 20), known=(64, 64), alignment=(1, 1))
     (7, 20)
     """
-    found = list(known)
-    for axis, least in enumerate(shape):
+    found = []
+    for axis, (least, taken, step) in enumerate(zip(shape, known, alignment, strict=True)):
 
-        def taken(length: int, axis: int = axis) -> bool:
-            tried = (*known[:axis], length, *known[axis + 1 :])
+        def fits(steps: int, axis: int = axis, taken: int = taken, step: int = step) -> bool:
+            tried = (*known[:axis], taken - steps * step, *known[axis + 1 :])
             return takes(network, tried, in_channels=in_channels)
 
-        step = alignment[axis]
-        rests = {known[axis] % step} | {
-            length % step for length in range(known[axis] + 1, known[axis] + step) if taken(length)
-        }
-        found[axis] = next(
-            length for length in count(least) if length % step in rests and (length >= known[axis] or taken(length))
-        )
+        most = min((taken - least) // step, (taken - 1) // step)
+        if most <= 0 or fits(most):
+            found.append(taken - most * step)
+            continue
+        low, high = 0, most
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        found.append(taken - low * step)
     return tuple(found)

@@ -2,9 +2,10 @@
 
     trace(network, shape) -> Graph        Graph.nodes in the order in which they run; node 0 is the input
 
-`torch.export` runs the network on tensors without data and records every operator; crops that depend on the size become numbers.
-`operators` then says of each what it reads. Only operators known there are let through, others are refused by name, and so are
-networks whose wiring depends on the data. Nothing is computed and no weight is looked at. A graph holds for its size only.
+`torch.export` runs the network on tensors without data and records every operator; crops that depend on the size
+become numbers. `operators` then says of each what it reads. Only operators known there are let through, others are
+refused by name, and so are networks whose wiring depends on the data. Nothing is computed and no weight is looked at.
+A graph holds for its size only.
 """
 
 import operator
@@ -67,7 +68,9 @@ class Graph:
         )
 
 
-def trace(network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None, layer: str | None = None) -> Graph:
+def trace(
+    network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None, layer: str | None = None
+) -> Graph:
     """The graph of a network in evaluation mode for one input of the given spatial shape.
 
     >>> graph = trace(nn.Sequential(nn.Conv1d(4, 8, 3), nn.ReLU(), nn.MaxPool1d(2)), (20,))
@@ -137,7 +140,8 @@ def _graph(program: torch.export.ExportedProgram, shape: tuple[int, ...], layer:
         return graph.up_to(layer)
     if len(outputs) != 1:
         raise NetworkError(
-            f"the network returns {len(outputs)} tensors", fix="name the layer that is meant, or return one tensor alone"
+            f"the network returns {len(outputs)} tensors",
+            fix="name the layer that is meant, or return one tensor alone",
         )
     if outputs[0].name in refused:
         raise refused[outputs[0].name]
@@ -257,6 +261,8 @@ def _users_line(error: Exception) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(torch_folder) and frame.filename != here and Path(frame.filename).suffix == ".py"
+        if not frame.filename.startswith(torch_folder)
+        and frame.filename != here
+        and Path(frame.filename).suffix == ".py"
     ]
     return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""

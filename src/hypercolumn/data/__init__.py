@@ -3,6 +3,7 @@
 Nothing here needs torch: a cohort can be checked in a blink, on a laptop.
 """
 
+from hypercolumn.data.certificate import Certificate, certify, verify
 from hypercolumn.data.cohort import LEVELS, Cohort, Columns
 from hypercolumn.data.inspection import Inspection, inspect_files
 from hypercolumn.data.readers import (
@@ -19,6 +20,7 @@ from hypercolumn.data.regions import by_region, correlation_length
 from hypercolumn.data.sample import Sample
 from hypercolumn.data.similarity import Pair, Similarity, find_duplicates, large_clusters
 from hypercolumn.data.split import GENERALISES_TO, SIDES, Box, Fold, Piece, Split
+from hypercolumn.data.split_document import split_from_dict, split_to_dict
 from hypercolumn.data.splitting import hold_out, k_folds, leave_one_site_out
 from hypercolumn.data.table import read_table
 from hypercolumn.data.target import (
@@ -31,6 +33,7 @@ from hypercolumn.data.target import (
     Target,
 )
 from hypercolumn.data.units import units_of
+from hypercolumn.data.verification import verify_split
 from hypercolumn.data.windows import Window, WindowGrid
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "LIMIT_BYTES",
     "SIDES",
     "Box",
+    "Certificate",
     "ClassTarget",
     "Cohort",
     "Columns",
@@ -59,6 +63,7 @@ __all__ = [
     "Window",
     "WindowGrid",
     "by_region",
+    "certify",
     "channel_groups",
     "correlation_length",
     "find_duplicates",
@@ -72,6 +77,10 @@ __all__ = [
     "read_labels",
     "read_region",
     "read_table",
+    "split_from_dict",
+    "split_to_dict",
     "units_of",
+    "verify",
+    "verify_split",
     "within",
 ]

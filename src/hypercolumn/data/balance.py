@@ -57,7 +57,8 @@ def traits_of(
     >>> from hypercolumn.data.cohort import Columns
     >>> table = pd.DataFrame({"image": ["1", "2", "3"], "scanner": ["x", "y", "x"]})
     >>> cohort = Cohort.from_table(table, Columns(input="image", batch=("scanner",)), folder=".")
-    >>> traits = traits_of(cohort, {"A": ("1", "2"), "B": ("3",)}, {"1": ("benign",), "2": ("tumour",), "3": ("tumour",)})
+    >>> labels = {"1": ("benign",), "2": ("tumour",), "3": ("tumour",)}
+    >>> traits = traits_of(cohort, {"A": ("1", "2"), "B": ("3",)}, labels)
     >>> traits.classes, traits.presence.tolist()
     (('benign', 'tumour'), [[True, True], [False, True]])
     """

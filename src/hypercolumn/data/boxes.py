@@ -1,158 +1,217 @@
-def _plan(
-    shape: tuple[int, ...], gap: tuple[int, ...], least: tuple[int, ...], wish: _Wish
-) -> tuple[list[Box], list[_Cut]] | None:
-    """Cells and folds of one array: blocks along the longest axis, else on a grid over the two longest; None: no room."""
-    order = sorted(range(len(shape)), key=lambda axis: (-shape[axis], -axis))
-    for blocks in _grids(wish.folds, order):
-        if all(shape[axis] >= count for axis, count in blocks.items()):
-            plan = _cut(shape, blocks, gap, least, wish)
-            if plan is not None:
-                return plan
+"""Boxes of an array that keep a distance: blocks to test, a region to watch, and what is left to learn from.
+
+Two half-open boxes are apart when on some axis at least `gap` samples lie between them:
+
+    max over axes of ( max(start_a, start_b) - min(stop_a, stop_b) - gap ) >= 0
+
+An array is cut into as many blocks as folds, along its longest axis or on a grid over its two longest, and each block
+into cells no shorter than the gap. What is apart from a block is the array less the block grown by the gap on every
+side; it is cut up again into disjoint boxes, the largest first. Only geometry stands here: records and folds are
+`regions`'.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise, product
+from math import prod
+
+import numpy as np
+
+from hypercolumn.data.split import Box
+
+CELLS_A_BLOCK = 4
+"""Cells along one axis of a block, where the gap leaves room for so many."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is asked of the cut of one array: its shape, the gap and the least training length for each axis."""
+
+    shape: tuple[int, ...]
+    gap: tuple[int, ...]
+    least: tuple[int, ...]
+    folds: int
+    validation: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One fold of one array: cells tested, cells watched, and the boxes left to learn from."""
+
+    test: tuple[Box, ...]
+    validation: tuple[Box, ...]
+    training: tuple[Box, ...]
+
+
+def lay_out(layout: Layout, rng: np.random.Generator) -> tuple[Cut, ...] | None:
+    """One cut a fold, or None where some fold would have nothing to learn from; test cells cover the array once.
+
+    >>> layout = Layout(shape=(12,), gap=(1,), least=(1,), folds=2, validation=0.0)
+    >>> lay_out(layout, np.random.default_rng(0))[0]
+    Cut(test=(((0, 1),), ((1, 3),), ((3, 4),), ((4, 6),)), validation=(), training=(((7, 12),),))
+    """
+    order = sorted(range(len(layout.shape)), key=lambda axis: (-layout.shape[axis], -axis))
+    for blocks in _grids(layout.folds, order):
+        if all(layout.shape[axis] >= count for axis, count in blocks.items()):
+            cuts = _cut(layout, blocks, rng)
+            if cuts is not None:
+                return cuts
     return None
 
 
+def largest_gap(layout: Layout) -> int:
+    """The largest gap up to the one asked for, the same along each axis, that leaves something to learn from; -1: none.
+
+    >>> largest_gap(Layout(shape=(20,), gap=(9,), least=(1,), folds=5, validation=0.2))
+    7
+    """
+    low, high = -1, max(layout.gap) + 1
+    while high - low > 1:  # a gap that fits still fits when it is made smaller
+        middle = (low + high) // 2
+        gap = tuple(min(width, middle) for width in layout.gap)
+        smaller = Layout(layout.shape, gap, layout.least, layout.folds, validation=0.0)
+        fits = lay_out(smaller, np.random.default_rng(0)) is not None
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
 def _grids(folds: int, order: Sequence[int]) -> Iterator[dict[int, int]]:
-    """How many blocks along which axis."""
+    """How many blocks along which axis: all along the longest, then ever more evenly over the two longest."""
     yield {order[0]: folds}
     if len(order) > 1:
-        pairs = [(folds // few, few) for few in range(int(folds**0.5), 1, -1) if folds % few == 0]
-        for many, few in pairs:
-            yield {order[0]: many, order[1]: few}
+        for few in range(2, int(folds**0.5) + 1):
+            if folds % few == 0:
+                yield {order[0]: folds // few, order[1]: few}
 
 
-def _cut(
-    shape: tuple[int, ...], blocks: Mapping[int, int], gap: tuple[int, ...], least: tuple[int, ...], wish: _Wish
-) -> tuple[list[Box], list[_Cut]] | None:
-    along = [_block_edges(length, blocks.get(axis, 1)) for axis, length in enumerate(shape)]
-    inner = [
-        [_cell_edges(edge, gap[axis]) if axis in blocks else [edge] for edge in edges]
-        for axis, edges in enumerate(along)
+def _cut(layout: Layout, blocks: Mapping[int, int], rng: np.random.Generator) -> tuple[Cut, ...] | None:
+    edges = [_spans(0, length, blocks.get(axis, 1)) for axis, length in enumerate(layout.shape)]
+    cells_in = [
+        [_cells(span, layout.gap[axis]) if axis in blocks else [span] for span in spans]
+        for axis, spans in enumerate(edges)
     ]
-    test_blocks = [
-        list(product(*(inner[axis][place] for axis, place in enumerate(block))))
-        for block in product(*(range(len(edges)) for edges in along))
+    tests = [
+        list(product(*(cells_in[axis][place] for axis, place in enumerate(block))))
+        for block in product(*(range(len(spans)) for spans in edges))
     ]
-    cells = [cell for block in test_blocks for cell in block]
+    cells = [cell for test in tests for cell in test]
     cuts = []
-    for block in test_blocks:
-        cut = _one_fold(shape, block, cells, gap, least, wish)
+    for test in tests:
+        cut = _one_fold(layout, test, cells, rng)
         if cut is None:
             return None
         cuts.append(cut)
-    return cells, cuts
+    return tuple(cuts)
 
 
-def _one_fold(
-    shape: tuple[int, ...],
-    test: Sequence[Box],
-    cells: Sequence[Box],
-    gap: tuple[int, ...],
-    least: tuple[int, ...],
-    wish: _Wish,
-) -> _Cut | None:
-    """The boxes left to learn from, and a validation region of the wished size, or of less where that leaves too
-    little.
+def _one_fold(layout: Layout, test: Sequence[Box], cells: Sequence[Box], rng: np.random.Generator) -> Cut | None:
+    """What is left to learn from, and a validation region of about the wished size, or smaller where room is short.
 
     A validation region is taken only where as much is left to learn from as it watches.
     """
-    whole = _hull(test)
-    training = _free_boxes(shape, [whole], gap, least)
+    block = hull(test)
+    training = _free_boxes(layout, [block])
     if not training:
         return None
-    if wish.validation > 0:
-        wanted = wish.validation * (prod(shape) - _volume(whole))
-        for group in _validation_regions(cells, whole, gap, wanted):
-            options = [(run, _free_boxes(shape, [whole, _hull(run)], gap, least)) for run in group]
-            room = [sum(map(_volume, boxes)) for _, boxes in options]
-            most = max(room)
-            if most >= _volume(_hull(group[0])):
-                best = [option for option, left in zip(options, room, strict=True) if left == most]
-                run, boxes = best[int(wish.rng.integers(len(best)))]
-                return _Cut(tuple(test), tuple(run), tuple(boxes))
-    return _Cut(tuple(test), (), tuple(training))
+    wanted = layout.validation * (prod(layout.shape) - volume(block))
+    for group in _regions_to_watch(layout, cells, block, wanted) if wanted else ():
+        options = [(region, _free_boxes(layout, [block, hull(region)])) for region in group]
+        room = [sum(map(volume, boxes)) for _, boxes in options]
+        best = [option for option, left in zip(options, room, strict=True) if left == max(room)]
+        region, boxes = best[int(rng.integers(len(best)))]
+        if max(room) >= volume(hull(region)):
+            return Cut(tuple(test), region, tuple(boxes))
+    return Cut(tuple(test), (), tuple(training))
 
 
-def _validation_regions(
-    cells: Sequence[Box], test: Box, gap: tuple[int, ...], wanted: float
+def _regions_to_watch(
+    layout: Layout, cells: Sequence[Box], block: Box, wanted: float
 ) -> Iterator[list[tuple[Box, ...]]]:
-    """Boxes of whole cells away from the test block, in groups of one volume, the wished volume first and then smaller."""
-    free = [cell for cell in cells if _apart(cell, test, gap)]
+    """Boxes of whole cells apart from the test block, by volume: those near the wished one, then ever smaller."""
+    free = [cell for cell in cells if apart(cell, block, layout.gap)]
+    largest = max([2 * wanted, *(volume(cell) for cell in free)])
     found: dict[Box, tuple[Box, ...]] = {}
-    for first, last in ((a, b) for a in free for b in free if all(x[0] <= y[0] for x, y in zip(a, b, strict=True))):
-        hull = _hull((first, last))
-        if hull not in found and _volume(hull) <= 2 * wanted and _apart(hull, test, gap):
-            found[hull] = tuple(cell for cell in free if _hull((cell, hull)) == hull)
-    for cell in free:
-        found.setdefault(cell, (cell,))
-    by_volume: dict[int, list[tuple[Box, ...]]] = {}
-    for hull, run in found.items():
-        by_volume.setdefault(_volume(hull), []).append(run)
-    if by_volume:
-        nearest = min(by_volume, key=lambda volume: abs(volume - wanted))
-        tolerant = [volume for volume in by_volume if abs(volume - nearest) <= 0.1 * wanted]
-        yield [run for volume in tolerant for run in by_volume[volume]]
-        for volume in sorted((volume for volume in by_volume if volume < nearest), reverse=True):
-            yield by_volume[volume]
+    for first, last in product(free, free):
+        if all(a[0] <= b[0] for a, b in zip(first, last, strict=True)):
+            whole = hull((first, last))
+            if whole not in found and volume(whole) <= largest and apart(whole, block, layout.gap):
+                found[whole] = tuple(cell for cell in free if hull((cell, whole)) == whole)
+    left = dict(found)
+    while left:
+        nearest = min(left, key=lambda whole: abs(volume(whole) - wanted))
+        alike = [whole for whole in left if abs(volume(whole) - volume(nearest)) <= 0.1 * wanted]
+        yield [found[whole] for whole in alike]
+        left = {whole: run for whole, run in left.items() if volume(whole) < min(volume(whole) for whole in alike)}
 
 
-def _free_boxes(
-    shape: tuple[int, ...], taken: Sequence[Box], gap: tuple[int, ...], least: tuple[int, ...]
-) -> list[Box]:
-    """Disjoint boxes that lie at least `gap` away from all that is taken, each as large as can be when it is chosen."""
-    kept_off = [
+def _free_boxes(layout: Layout, taken: Sequence[Box]) -> list[Box]:
+    """Disjoint boxes apart from all that is taken, each the largest there is when it is chosen."""
+    grown = [
         tuple(
             (max(start - width, 0), min(stop + width, length))
-            for (start, stop), width, length in zip(box, gap, shape, strict=True)
+            for (start, stop), width, length in zip(box, layout.gap, layout.shape, strict=True)
         )
         for box in taken
     ]
-    edges = [
-        sorted({0, length, *(edge for box in kept_off for edge in box[axis])}) for axis, length in enumerate(shape)
+    marks = [
+        sorted({0, length, *(mark for box in grown for mark in box[axis])}) for axis, length in enumerate(layout.shape)
     ]
-    free = np.ones([len(marks) - 1 for marks in edges], dtype=bool)
-    for box in kept_off:
-        free[tuple(slice(marks.index(a), marks.index(b)) for marks, (a, b) in zip(edges, box, strict=True))] = False
+    free = np.ones([len(line) - 1 for line in marks], dtype=bool)
+    for box in grown:
+        free[tuple(slice(line.index(a), line.index(b)) for line, (a, b) in zip(marks, box, strict=True))] = False
     boxes: list[Box] = []
-    while free.any():
-        found = max(_boxes_within(free, edges, least), key=lambda option: (option[0], option[1]), default=None)
+    while True:
+        found = max(_boxes_within(free, marks, layout.least), key=lambda option: option[:2], default=None)
         if found is None:
-            break
+            return boxes
         boxes.append(found[1])
         free[found[2]] = False
-    return boxes
 
 
 def _boxes_within(
-    free: np.ndarray, edges: Sequence[Sequence[int]], least: tuple[int, ...]
+    free: np.ndarray, marks: Sequence[Sequence[int]], least: tuple[int, ...]
 ) -> Iterator[tuple[int, Box, tuple[slice, ...]]]:
-    """Every box between marks that is free throughout and large enough: its volume, itself, its place among the marks."""
-    spans = [list(combinations(range(len(marks)), 2)) for marks in edges]
-    for choice in product(*spans):
-        box = tuple((marks[a], marks[b]) for marks, (a, b) in zip(edges, choice, strict=True))
+    """Every box between marks that is free throughout and long enough: volume, box, place among the marks."""
+    for choice in product(*(combinations(range(len(line)), 2) for line in marks)):
+        box = tuple((line[a], line[b]) for line, (a, b) in zip(marks, choice, strict=True))
         place = tuple(slice(a, b) for a, b in choice)
-        if all(stop - start >= small for (start, stop), small in zip(box, least, strict=True)) and free[place].all():
-            yield _volume(box), box, place
+        if all(b - a >= short for (a, b), short in zip(box, least, strict=True)) and free[place].all():
+            yield volume(box), box, place
 
 
-def _block_edges(length: int, blocks: int) -> list[tuple[int, int]]:
-    marks = [length * place // blocks for place in range(blocks + 1)]
-    return list(pairwise(marks))
+def hull(boxes: Sequence[Box]) -> Box:
+    """The smallest box around some.
+
+    >>> hull([((0, 2), (5, 6)), ((1, 4), (0, 3))])
+    ((0, 4), (0, 6))
+    """
+    return tuple((min(start for start, _ in axis), max(stop for _, stop in axis)) for axis in zip(*boxes, strict=True))
 
 
-def _cell_edges(edge: tuple[int, int], gap: int) -> list[tuple[int, int]]:
-    start, stop = edge
-    count = max(1, min(CELLS_A_BLOCK, (stop - start) // max(gap, 1)))
-    return [(start + a, start + b) for a, b in _block_edges(stop - start, count)]
+def apart(one: Box, other: Box, gap: tuple[int, ...]) -> bool:
+    """Whether at least `gap` samples lie between two boxes on some axis.
 
-
-def _hull(boxes: Sequence[Box]) -> Box:
-    return tuple((min(edge[0] for edge in axis), max(edge[1] for edge in axis)) for axis in zip(*boxes, strict=True))
-
-
-def _apart(one: Box, other: Box, gap: tuple[int, ...]) -> bool:
-    """At least `gap` samples lie between them on some axis."""
+    >>> apart(((0, 4),), ((7, 9),), (3,)), apart(((0, 4),), ((7, 9),), (4,))
+    (True, False)
+    """
     return any(max(a[0], b[0]) - min(a[1], b[1]) >= width for a, b, width in zip(one, other, gap, strict=True))
 
 
-def _volume(box: Box) -> int:
+def volume(box: Box) -> int:
+    """The number of samples in a box.
+
+    >>> volume(((0, 4), (2, 5)))
+    12
+    """
     return prod(stop - start for start, stop in box)
+
+
+def _cells(span: tuple[int, int], gap: int) -> list[tuple[int, int]]:
+    """A block's span cut into cells that are not shorter than the gap."""
+    length = span[1] - span[0]
+    return _spans(*span, max(1, min(CELLS_A_BLOCK, length // max(gap, 1))))
+
+
+def _spans(start: int, stop: int, count: int) -> list[tuple[int, int]]:
+    marks = [start + (stop - start) * place // count for place in range(count + 1)]
+    return list(pairwise(marks))

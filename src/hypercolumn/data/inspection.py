@@ -82,9 +82,13 @@ class _Look:
         try:
             yield
         except DataError as error:
-            names = "; ".join(str(file.relative_to(self.folder)) for file in files)
+            names = "; ".join(self.name_of(file) for file in files)
             place = f"record {self.record}" + (f": {names}" if names and names != self.record else "")
             self.problems.append(replace(error.problem, where=place))
+
+    def name_of(self, file: Path) -> str:
+        """The file as the manifest names it, or its name alone where it lies elsewhere."""
+        return str(file.relative_to(self.folder)) if file.is_relative_to(self.folder) else file.name
 
 
 def _look(cohort: Cohort, target: Target | None, record: str, limit_bytes: int) -> _Look:

@@ -169,7 +169,7 @@ def read_document(text: str) -> Document:
     """
     try:
         values = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
         raise CertificateError("it is not a JSON document", why=str(error)) from None
     if not isinstance(values, dict):
         raise CertificateError("it is not a JSON object")

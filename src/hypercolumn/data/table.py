@@ -70,7 +70,7 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
 def _decoded(path: Path) -> str:
     data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ManifestError(
@@ -79,6 +79,9 @@ def _decoded(path: Path) -> str:
             why="names would be read wrongly",
             fix="save it again as CSV UTF-8 (in a spreadsheet: Save as, CSV UTF-8)",
         ) from None
+    if "\0" in text:
+        raise ManifestError("the manifest is not text", where=path.name, why="it holds zero bytes", fix="save as CSV UTF-8")
+    return text
 
 
 def _check_header(text: str, separator: str, *, where: str) -> None:

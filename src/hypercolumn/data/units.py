@@ -65,7 +65,8 @@ def joining_levels(cohort: Cohort, generalises_to: str) -> tuple[str, ...]:
 
     >>> from hypercolumn.data.cohort import Columns
     >>> table = pd.DataFrame({"image": ["1.png"], "who": ["A"], "where": ["north"]})
-    >>> cohort = Cohort.from_table(table, Columns(input="image", lineage={"patient": "who", "site": "where"}), folder=".")
+    >>> columns = Columns(input="image", lineage={"patient": "who", "site": "where"})
+    >>> cohort = Cohort.from_table(table, columns, folder=".")
     >>> joining_levels(cohort, "patient"), joining_levels(cohort, "site")
     (('patient',), ('site', 'patient'))
     """
@@ -99,7 +100,8 @@ def joined_values(cohort: Cohort, *, generalises_to: str) -> Mapping[str, tuple[
 
     >>> from hypercolumn.data.cohort import Columns
     >>> table = pd.DataFrame({"image": ["1.png", "2.png"], "who": ["A", "B"], "eye": ["left", "left"]})
-    >>> cohort = Cohort.from_table(table, Columns(input="image", lineage={"patient": "who", "specimen": "eye"}), folder=".")
+    >>> columns = Columns(input="image", lineage={"patient": "who", "specimen": "eye"})
+    >>> cohort = Cohort.from_table(table, columns, folder=".")
     >>> joined_values(cohort, generalises_to="patient")
     {'specimen left': ('A', 'B')}
     """

@@ -44,7 +44,8 @@ def verify_split(split: Split, cohort: Cohort, clusters: Sequence[Sequence[str]]
     >>> table = pd.DataFrame({"image": ["1", "2", "3"], "who": ["A", "A", "B"]})
     >>> cohort = Cohort.from_table(table, Columns(input="image", lineage={"patient": "who"}), folder=".")
     >>> one, two, three = Piece("1"), Piece("2"), Piece("3")
-    >>> leaky = Split("hold-out", "specimen", {"1": (one,), "2": (two,), "3": (three,)}, (Fold("f", (one, three), (), (two,)),), 0)
+    >>> units, fold = {"1": (one,), "2": (two,), "3": (three,)}, Fold("f", (one, three), (), (two,))
+    >>> leaky = Split("hold-out", "specimen", units, (fold,), 0)
     >>> [problem.what for problem in verify_split(leaky, cohort)]
     ['patient A is on the training and the test side of f']
     """

@@ -1,0 +1,46 @@
+"""Figures and what they are worth: metrics, their intervals over units, and the best that could be had without a CNN."""
+
+from hypercolumn.evaluation.agreement import balanced_accuracy, confusion_matrix, f1, quadratic_weighted_kappa, recall
+from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
+from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
+from hypercolumn.evaluation.intervals import Interval, interval
+from hypercolumn.evaluation.overlap import dice, iou
+from hypercolumn.evaluation.predictions import Predictions, classification_row, group_column, segmentation_row
+from hypercolumn.evaluation.ranking import auprc, auroc
+from hypercolumn.evaluation.reliability import ReliabilityCurve, reliability_curves
+from hypercolumn.evaluation.score import Score
+from hypercolumn.evaluation.scores import headline, headline_score, heterogeneity_by, scores, scores_by
+from hypercolumn.evaluation.surface import surface_distances
+
+__all__ = [
+    "Baseline",
+    "Heterogeneity",
+    "Interval",
+    "OnDemand",
+    "Predictions",
+    "ReliabilityCurve",
+    "Score",
+    "auprc",
+    "auroc",
+    "balanced_accuracy",
+    "baselines_for",
+    "best_baseline",
+    "classification_row",
+    "confusion_matrix",
+    "dice",
+    "f1",
+    "group_column",
+    "headline",
+    "headline_score",
+    "heterogeneity",
+    "heterogeneity_by",
+    "interval",
+    "iou",
+    "quadratic_weighted_kappa",
+    "recall",
+    "reliability_curves",
+    "scores",
+    "scores_by",
+    "segmentation_row",
+    "surface_distances",
+]

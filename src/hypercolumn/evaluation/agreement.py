@@ -8,7 +8,9 @@
 
 A class that nobody has has no recall and is left out of the mean; a class that nobody has but somebody was given has an
 F1 of 0. Kappa is undefined where all answers, known and given, are one grade. All take (..., class, class), so that a
-stack of resampled matrices is one call. Cohen 1968, doi 10.1037/h0026256; Brodersen et al. 2010, doi 10.1109/ICPR.2010.764.
+stack of resampled matrices is one call.
+
+Cohen 1968, doi 10.1037/h0026256; Brodersen et al. 2010, doi 10.1109/ICPR.2010.764.
 """
 
 import numpy as np

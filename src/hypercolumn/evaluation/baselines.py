@@ -1,21 +1,69 @@
-"""What could be had without a convolutional network: fitted on the training pieces, scored on the test pieces like the network.
+"""What could be had without a convolutional network, fitted and scored exactly as the network is.
 
-    segmentation       majority class, global threshold, Otsu's threshold of each image, colours by pixel
-    classification     majority class, mean colour, image size, metadata alone, a thumbnail's pixels
+    segmentation       majority class, one threshold for all, Otsu's threshold of each image, both again after
+                       background subtraction, nearest mean colour, logistic regression on smoothed intensities
+    classification     majority class, mean intensities, image size, metadata alone, a thumbnail's pixels
 
-A network that does not beat the best of these has learnt nothing that needs a network; one that metadata alone match may
-have learnt the scanner. Images are (channel, *space) with any number of spatial axes and come from a sequence that may
-read each one when it is asked for (`OnDemand`), so that a cohort need not fit in memory.
+Each is fitted on the training pieces of a fold and answers its test pieces. A network that does not beat the best of
+these has learnt nothing that needs a network; one that metadata alone match may have learnt the scanner. The best is
+chosen by its score on the test pieces themselves, which flatters the baseline and never the network.
+
+Images are (channel, *space) with any number of spatial axes, and come from a sequence that may read each one when it is
+asked for (`OnDemand`), so that a cohort need not fit in memory; a baseline goes through it once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, overload
 
 import numpy as np
 import pandas as pd
 
+from hypercolumn.evaluation.pixel_baselines import (
+    GlobalThreshold,
+    LogisticIntensities,
+    MajorityOfSamples,
+    NearestMeanColour,
+    OtsuThreshold,
+)
+from hypercolumn.evaluation.predictions import KINDS, SEGMENTATION, classification_row, segmentation_row
+from hypercolumn.evaluation.record_baselines import (
+    ImageSize,
+    MajorityOfRecords,
+    MeanIntensities,
+    MetadataAlone,
+    ThumbnailPixels,
+)
+from hypercolumn.evaluation.score import Score
+
 T = TypeVar("T")
+
+
+class Fitted(Protocol):
+    """A baseline that has seen its training pieces."""
+
+    @property
+    def note(self) -> str:
+        """What it learnt, in words, or why there was nothing to learn."""
+        ...
+
+    def predict(self, image: np.ndarray, metadata: pd.Series) -> np.ndarray:
+        """Probabilities: (class, *space) for a segmentation, (class,) for a classification."""
+        ...
+
+
+class Baseline(Protocol):
+    """A way to answer without a network."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> Fitted:
+        """Learn from images (channel, *space), their targets and one row of metadata each, all in one order.
+
+        A target is class indices (*space), one class index, or a 0/1 vector (label,) where there are several labels.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,30 +93,67 @@ class OnDemand(Sequence[T], Generic[T]):
         return self.read(self.names[index])
 
 
-class Fitted(Protocol):
-    """A baseline that has seen its training pieces. `note` says what it learnt, or why there was nothing to learn."""
+def baselines_for(
+    target_kind: str, *, classes: int, channels: int = 1, metadata: Sequence[str] = (), seed: int = 0
+) -> list[Baseline]:
+    """The baselines that suit a target; `metadata` names the columns that metadata alone may use.
 
-    note: str
+    >>> [baseline.name for baseline in baselines_for("class", classes=2, metadata=("scanner",))]
+    ['majority class', 'mean intensities', 'image size', 'metadata alone', 'thumbnail pixels']
+    """
+    if target_kind in KINDS[SEGMENTATION]:
+        found: list[Baseline] = [MajorityOfSamples(classes)]
+        if classes == 2:
+            found += [
+                GlobalThreshold(seed=seed),
+                GlobalThreshold("global threshold after background subtraction", subtract=True, seed=seed),
+                OtsuThreshold(),
+                OtsuThreshold("Otsu threshold after background subtraction", subtract=True),
+            ]
+        if classes > 2 or channels > 1:
+            found.append(NearestMeanColour(classes, seed=seed))
+        return [*found, LogisticIntensities(classes, seed=seed)]
+    records: list[Baseline] = [
+        MajorityOfRecords(target_kind, classes),
+        MeanIntensities(target_kind, classes),
+        ImageSize(target_kind, classes),
+    ]
+    if metadata:
+        records.append(MetadataAlone(target_kind, classes, tuple(metadata)))
+    return [*records, ThumbnailPixels(target_kind, classes, seed=seed)]
 
-    def predict(self, image: np.ndarray, metadata: pd.Series) -> np.ndarray:
-        """Probabilities: (class, *space) for a segmentation, (class,) for a classification."""
-        ...
+
+def answer(
+    fitted: Fitted,
+    images: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    metadata: pd.DataFrame,
+    *,
+    target_kind: str,
+    classes: Sequence[str],
+    spacing: Sequence[float] | None = None,
+    spacing_unit: str | None = None,
+) -> list[dict[str, object]]:
+    """The rows of a fitted baseline on test pieces, of the form that `Predictions.from_rows` takes from a network."""
+    rows = []
+    for position, (image, target) in enumerate(zip(images, targets, strict=True)):
+        chances = fitted.predict(image, metadata.iloc[position])
+        if target_kind in KINDS[SEGMENTATION]:
+            row = segmentation_row(
+                target, chances.argmax(axis=0), chances, classes=classes, spacing=spacing, spacing_unit=spacing_unit
+            )
+        else:
+            row = classification_row(target, chances)
+        rows.append(row)
+    return rows
 
 
-class Baseline(Protocol):
-    """A way to answer without a network."""
+def best_baseline(headlines: Mapping[str, Score]) -> str | None:
+    """The name of the baseline whose headline score is highest; None where none is defined.
 
-    name: str
-
-    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> Fitted:
-        """Learn from images (channel, *space), targets, and one row of metadata each, all in the same order."""
-        ...
-
-
-def baselines_for(target_kind: str, *, classes: int, channels: int = 1, seed: int = 0) -> list[Baseline]:
-    """The baselines that suit a target."""
-    from hypercolumn.evaluation.pixel_baselines import MajoritySamples, OtsuThreshold
-
-    if target_kind in ("mask", "instances"):
-        return [MajoritySamples(classes), OtsuThreshold()]
-    return []
+    >>> low, high = (Score("Dice", value, None, None, "patients", 9, 9) for value in (0.4, 0.7))
+    >>> best_baseline({"majority class": low, "Otsu threshold": high})
+    'Otsu threshold'
+    """
+    defined = {name: score.value for name, score in headlines.items() if score.value is not None}
+    return max(defined, key=lambda name: defined[name]) if defined else None

@@ -1,7 +1,7 @@
 """The figures of a classification: two classes, several, ordered grades, or several labels at once.
 
     two classes       AUROC, AUPRC, balanced accuracy, F1, sensitivity and specificity, of the second class
-    several classes   balanced accuracy, F1 and one-against-the-rest AUROC by class and on average, top-3 from five classes on
+    several classes   balanced accuracy, F1 and one-against-the-rest AUROC by class and on average; top-3 from five on
     grades            quadratic weighted kappa, then as for several classes
     several labels    AUROC, AUPRC and F1 by label and on average
     all               Brier score, expected calibration error
@@ -18,7 +18,7 @@ import numpy as np
 from hypercolumn.evaluation import agreement, overlap, ranking
 from hypercolumn.evaluation.calibration import BINS, brier, expected_calibration_error
 from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, ranked
-from hypercolumn.evaluation.intervals import CORRELATION, Scale
+from hypercolumn.evaluation.intervals import CORRELATION, PROPORTION, Scale
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.predictions import Predictions
 
@@ -93,8 +93,7 @@ def _several(
     for index, name in enumerate(classes):
         yield ranked(rows, ranking.auroc, against_rest[:, [index]], chances[:, [index]], "AUROC", name)
     if count >= TOP_K_FROM:
-        hits = ranking.top_k_hits(truth, chances, k=TOP_K)
-        yield _share(rows, hits, f"top-{TOP_K} accuracy")
+        yield _mean(rows, ranking.top_k_hits(truth, chances, k=TOP_K).astype(float), f"top-{TOP_K} accuracy")
     yield from _calibration(rows, truth, chances, chances.max(axis=1), truth == answered)
 
 
@@ -161,7 +160,7 @@ def _of_confusion(
     classes: tuple[str, ...],
     label: str = "",
     *,
-    scale: Scale | None = None,
+    scale: Scale = PROPORTION,
 ) -> Figure:
     def of_totals(totals: np.ndarray) -> np.ndarray:
         return formula(totals.reshape(len(totals), len(classes), len(classes)))
@@ -172,8 +171,17 @@ def _of_confusion(
         f"only one of the {rows.noun} has {name}" for name, units in zip(classes, held, strict=True) if units == 1
     ]
     reason = "answers and truth are all one class"
+    rarest = min(units for units in held if units)
     return additive(
-        rows, onehot, of_totals, metric, label, scale=scale or Scale(), reason=reason, note="; ".join(notes)
+        rows,
+        onehot,
+        of_totals,
+        metric,
+        label,
+        scale=scale,
+        reason=reason,
+        note="; ".join(notes),
+        edge_units=rarest,
     )
 
 
@@ -191,10 +199,6 @@ def _recall(
     values = np.stack([own & (answered == index), own], axis=1).astype(float)
     name = classes[index] if label is None else label
     return additive(rows, values, _share_of_totals, metric, name, reason=f"nobody has {classes[index]}")
-
-
-def _share(rows: Rows, hits: np.ndarray, metric: str) -> Figure:
-    return _mean(rows, hits.astype(float), metric)
 
 
 def _mean(rows: Rows, values: np.ndarray, metric: str, *, upper: float = 1.0) -> Figure:

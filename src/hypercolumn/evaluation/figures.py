@@ -23,7 +23,9 @@ MEAN = "mean over classes"
 class Figure:
     """`statistic` takes weights (draw, unit) over `units` units that count, from `records` records.
 
-    `reason` says why the figure may be undefined, `note` what a reader must know of it.
+    `reason` says why the figure may be undefined, `note` what a reader must know of it. `edge_units` counts the units
+    that a perfect figure rests on, where these are fewer than all: those of the rarest class. Below `few_units` the
+    interval is an indication.
     """
 
     metric: str
@@ -34,6 +36,8 @@ class Figure:
     scale: Scale = PROPORTION
     reason: str = ""
     note: str = ""
+    edge_units: int | None = None
+    few_units: int = FEW_UNITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,8 @@ def additive(
     scale: Scale = PROPORTION,
     reason: str = "",
     note: str = "",
+    edge_units: int | None = None,
+    few_units: int = FEW_UNITS,
 ) -> Figure:
     """A figure of totals: values (row, number) that are never below 0, formula (draw, number) -> (draw,).
 
@@ -78,8 +84,12 @@ def additive(
     """
     sums = rows.sums(values)
     kept = sums[sums.any(axis=1)]
-    records = rows.records_of(values.any(axis=1))
-    return Figure(metric, label, lambda weights: formula(weights @ kept), len(kept), records, scale, reason, note)
+    records = rows.records_of(np.asarray(values.any(axis=1)))
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return formula(weights @ kept)
+
+    return Figure(metric, label, statistic, len(kept), records, scale, reason, note, edge_units, few_units)
 
 
 def averaged(
@@ -119,18 +129,17 @@ def ranked(
         areas = [area(truth[:, column], score[:, column], weights=by_row) for column in range(truth.shape[1])]
         return mean_of_defined(np.stack(areas, axis=-1))
 
-    reason, note = "", ""
-    if truth.shape[1] == 1:
-        has, lacks = rows.units_with(truth[:, 0]), rows.units_with(~truth[:, 0])
-        if not has or not lacks:
-            reason = f"no record {'has it' if not has else 'is without it'}, so that nothing can be ranked"
-        elif min(has, lacks) < FEW_UNITS <= rows.units:
-            note = f"only {min(has, lacks)} {rows.noun} {'have' if has < lacks else 'are without'} it: the interval is an indication"
-    else:
-        reason = "no class is in some records and not in others, so that nothing can be ranked"
-    return Figure(
-        metric, label, statistic, rows.units, rows.records_of(np.ones(len(truth), dtype=bool)), PROPORTION, reason, note
-    )
+    reason, note = "no class is in some records and not in others, so that nothing can be ranked", ""
+    sides = [(rows.units_with(column), rows.units_with(~column)) for column in truth.T.astype(bool)]
+    rarest = min((min(has, lacks) for has, lacks in sides if has and lacks), default=0)
+    if len(sides) == 1:
+        has, lacks = sides[0]
+        reason = f"no record {'is without it' if has else 'has it'}, so that nothing can be ranked"
+        if 0 < rarest < FEW_UNITS <= rows.units:
+            which = "have" if has < lacks else "are without"
+            note = f"only {rarest} {rows.noun} {which} it: the interval is an indication"
+    records = rows.records_of(np.ones(len(truth), dtype=bool))
+    return Figure(metric, label, statistic, rows.units, records, PROPORTION, reason, note, rarest or None)
 
 
 def mean_by_unit(rows: Rows, values: np.ndarray) -> np.ndarray:

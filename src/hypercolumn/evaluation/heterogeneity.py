@@ -8,7 +8,8 @@ which allows for how few units stand behind each error; with many it is Cochran'
 units: where a patient stands in two, their errors are not independent, and the note says so. It tests that groups
 differ, not why, and a large p is no proof that they are alike.
 
-Cochran 1954, doi 10.2307/3001666; Higgins and Thompson 2002, doi 10.1002/sim.1186; Welch 1951, doi 10.1093/biomet/38.3-4.330.
+Cochran 1954, doi 10.2307/3001666; Higgins and Thompson 2002, doi 10.1002/sim.1186; Welch 1951,
+doi 10.1093/biomet/38.3-4.330.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,8 @@ class Heterogeneity:
     def __str__(self) -> str:
         if self.q is None or self.p is None or self.i_squared is None:
             return f"heterogeneity undefined ({self.note})"
-        return f"heterogeneity: I^2 = {100 * self.i_squared:.0f} %, Q = {self.q:.1f} over {self.groups} groups, p = {self.p:.2g}"
+        share = f"I^2 = {100 * self.i_squared:.0f} %"
+        return f"heterogeneity: {share}, Q = {self.q:.1f} over {self.groups} groups, p = {self.p:.2g}"
 
 
 def heterogeneity(

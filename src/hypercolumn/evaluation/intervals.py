@@ -10,10 +10,10 @@
 Windows of one patient are alike, so windows are never left out alone: a unit goes whole. The scale keeps the interval
 inside what the figure can be and takes most of its skew away; Student's t pays for the few units behind the error; and
 where few units carry most of the error (one patient with half of all the tumour) the degrees of freedom are those of
-the few, from the spread of the d_i themselves (Satterthwaite). Of more than `resamples` units, groups dealt at random by `seed`
-go out whole instead. Nothing here corrects a bias of the figure itself.
+the few, from the spread of the d_i themselves (Satterthwaite). Of more than `resamples` units, groups dealt at random
+by `seed` go out whole instead. Nothing here corrects a bias of the figure itself.
 
-Where leaving out one unit takes every error with it, the errors are taken on the figure's own scale and stretched by g'.
+Where leaving out one unit takes every error with it, errors are taken on the figure's own scale and stretched by g'.
 Where no unit has an error at all (Dice of exactly 1) nothing moves, and the interval is that of n successes in n units,
 Clopper and Pearson's.
 
@@ -37,6 +37,9 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 FEW_UNITS = 10
 """With fewer units than this, an interval is an indication and its note says so."""
+
+FEW_UNITS_POOLED = 20
+"""The same for ratios of sums (pooled Dice, IoU), where a few large objects decide: at 15 units, 91 to 94 % hold."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,18 @@ def interval(
     level: float = 0.95,
     seed: int = 0,
     resamples: int = 500,
+    edge_units: int | None = None,
+    few_units: int = FEW_UNITS,
 ) -> Interval:
     """The figure of all units, with its interval over them.
+
+    `edge_units` counts the units that a perfect figure rests on, where these are fewer than all: of 40 patients of whom
+    three have the disease, an AUROC of 1 rests on three. Below `few_units` the note says so.
 
     >>> dice = np.array([0.91, 0.88, 0.95, 0.80, 0.93, 0.90, 0.86, 0.94, 0.89, 0.92, 0.87, 0.93])
     >>> found = interval(lambda weights: weights @ dice / weights.sum(axis=1), 12)
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3), round(found.degrees)
-    (0.898, 0.866, 0.924, 6)
+    (0.898, 0.867, 0.923, 9)
     """
     if units < 1:
         raise InvalidArgument("units", units, fix="give at least one unit")
@@ -121,13 +129,13 @@ def interval(
         return Interval(None, note="undefined")
     if units == 1:
         return Interval(value, note="one unit alone: nothing can be said of new ones")
-    few = f"only {units} units: the interval is an indication" if units < FEW_UNITS else ""
+    few = f"only {units} units: the interval is an indication" if units < few_units else ""
     groups = min(units, resamples)
     left = np.asarray(statistic(_leaving_out(units, groups, seed)), dtype=float)
     if not np.isfinite(left).all():
         return Interval(value, note="undefined without one of the units, so that nothing can be said of new ones")
     if np.allclose(left, value, rtol=0, atol=1e-12):
-        return _nothing_moves(value, units, scale=scale, level=level, note=few)
+        return _nothing_moves(value, edge_units or units, scale=scale, level=level, note=few)
     value = min(max(value, scale.lower), scale.upper)
     if not scale.inside(np.array(value)):
         return Interval(value, note="at the edge of what the figure can be: no interval")

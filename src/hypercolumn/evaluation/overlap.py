@@ -5,9 +5,9 @@
 TP are samples of the class in both, FP in the prediction alone, FN in the truth alone. Counts may be summed over a
 record, a patient or everything before the ratio is taken: that is what "pooled" means.
 
-    class absent in truth and in prediction      undefined (NaN), and left out of every mean; the n beside a mean says so
-    class absent in truth, but predicted         0
-    class present in truth, never predicted      0
+    class absent in truth and in prediction     undefined (NaN) and left out of every mean; the n beside it says so
+    class absent in truth, but predicted        0
+    class present in truth, never predicted     0
 
 Dice 1945, doi 10.2307/1932409; Jaccard 1912, doi 10.1111/j.1469-8137.1912.tb05611.x. Distances between outlines are
 `surface`.

@@ -5,7 +5,7 @@
     groups      the lineage, batch and strata columns of the cohort, by their own names
     numbers     what the figures are computed from, written by `segmentation_row` and `classification_row`
 
-Everything a report says about a model can be computed again from this table alone, by anybody: counts rather than images
+Everything that is said of a model can be computed again from this table alone, by anybody: counts rather than images
 for a segmentation, probabilities for a classification. A cohort column that bears the name of one of our own columns
 stands here as "cohort.NAME".
 
@@ -54,7 +54,7 @@ class Predictions:
     >>> rows = {name: {"record": name, "fold": "1", "unit": "anna", "site": "Bern"} for name in ("a", "b")}
     >>> rows["a"] |= classification_row(1, np.array([0.2, 0.8]))
     >>> rows["b"] |= classification_row(0, np.array([0.7, 0.3]))
-    >>> predictions = Predictions.from_rows(rows, target_kind="class", classes=("benign", "malignant"), groups=("site",))
+    >>> predictions = Predictions.from_rows(rows, target_kind="class", classes=("no", "yes"), groups=("site",))
     >>> list(predictions.table.loc["a", ["unit", "site", "fold"]])
     ['anna', 'Bern', '1']
     """
@@ -67,16 +67,25 @@ class Predictions:
     def __post_init__(self) -> None:
         if self.target_kind not in {name for names in KINDS.values() for name in names}:
             raise InvalidArgument("target_kind", self.target_kind, fix="use class, grade, labels, mask or instances")
-        missing = [name for name in (*WHO, *self.groups) if name not in self.table.columns]
+        numbers = _numbers_needed(self.target_kind, len(self.classes))
+        missing = [name for name in (*WHO, *self.groups, *numbers) if name not in self.table.columns]
         if missing:
             raise ManifestError(
                 f"the predictions have no column {', '.join(map(repr, missing))}",
                 why=f"they have {', '.join(map(repr, self.table.columns))}",
-                fix="a table of predictions names the record, the fold and the unit of each row",
+                fix="a table of predictions names record, fold and unit of each row, and holds the numbers of its kind",
             )
+        if self.table.empty:
+            raise ManifestError("the predictions have no rows", fix="predict at least one piece")
         if not self.table.index.is_unique:
+            twice = str(self.table.index[self.table.index.duplicated()][0])
+            raise ManifestError("a piece is predicted twice", where=twice, fix="keep one row a piece")
+        lacking = self.table[list(numbers)].isna().any(axis=1)
+        if lacking.any():
+            row = self.table.loc[lacking].iloc[0]
+            empty = ", ".join(repr(name) for name in numbers if pd.isna(row[name]))
             raise ManifestError(
-                "a piece is predicted twice", where=str(self.table.index[self.table.index.duplicated()][0])
+                f"a prediction is missing: {empty}", where=str(row.name), fix="predict the piece, or leave it out"
             )
 
     @classmethod
@@ -132,7 +141,6 @@ class Predictions:
                     sheet,
                     dtype=names,
                     index_col="piece",
-                    float_precision="round_trip",
                     keep_default_na=False,
                     na_values={name: [""] for name in pd.read_csv(sheet, nrows=0).columns if name not in names},
                 )
@@ -145,8 +153,18 @@ class Predictions:
             raise ManifestError("the predictions cannot be read", where=str(stem), why=why) from None
 
 
+def _numbers_needed(target_kind: str, classes: int) -> tuple[str, ...]:
+    """The columns without which nothing can be scored."""
+    each = range(classes)
+    if target_kind in KINDS[SEGMENTATION]:
+        return (*(f"{kind}_{index}" for index in each for kind in ("tp", "fp", "fn", "tn")), "distance_unit")
+    truth = tuple(f"truth_{index}" for index in each) if target_kind == "labels" else ("truth",)
+    return (*truth, *(f"p_{index}" for index in each))
+
+
 def _as_text(column: pd.Series) -> pd.Series:
-    return pd.Series([str(value) for value in column], index=column.index, dtype="str")
+    """The column as text; what is missing is empty."""
+    return pd.Series(["" if pd.isna(value) else str(value) for value in column], index=column.index, dtype="str")
 
 
 def group_column(name: str) -> str:

@@ -38,7 +38,7 @@ def auprc(truth: np.ndarray, score: np.ndarray, *, weights: np.ndarray | None = 
 
 
 def top_k_hits(truth: np.ndarray, probabilities: np.ndarray, *, k: int) -> np.ndarray:
-    """Whether the true class is among the k most probable of each record (record, class); a tie at the border is a miss.
+    """Whether the true class is among the k most probable (record, class); a tie at the border is a miss.
 
     >>> top_k_hits(np.array([2, 0]), np.array([[0.1, 0.5, 0.4], [0.1, 0.5, 0.4]]), k=2)
     array([ True, False])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Score:
     """One figure of a report.
 
-    `value`, `low` and `high` are None where the figure is undefined (a class that nobody has); `note` then says why, and
-    where too few units are there to say. `units` counts the independent units resampled for the 95 % interval and `unit` names them in the plural
-    ("patients"); `label` is the class, or "" for the whole. `method` names the interval.
+    `value`, `low` and `high` are None where the figure is undefined (a class that nobody has); `note` then says why, or
+    that too few units are there to say. `units` counts the independent units behind the 95 % interval and `unit` names
+    them in the plural ("patients"); `label` is the class, or "" for the whole. `method` names the interval.
 
     >>> Score("Dice", 0.913, 0.88, 0.94, unit="patients", units=24, records=96, label="nucleus").title("patient")
     'Dice of nucleus, generalising to new patients'

@@ -9,7 +9,7 @@ The headline is one figure a kind, chosen here and not by whoever has seen the r
     several labels       AUROC, mean over labels
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -131,7 +131,14 @@ def _score(figure: Figure, *, seed: int, noun: str) -> Score:
 def _interval(figure: Figure, *, seed: int) -> Interval:
     if figure.units == 0:
         return Interval(None)
-    return interval(figure.statistic, figure.units, scale=figure.scale, seed=seed)
+    return interval(
+        figure.statistic,
+        figure.units,
+        scale=figure.scale,
+        seed=seed,
+        edge_units=figure.edge_units,
+        few_units=figure.few_units,
+    )
 
 
 def _of_interval(figure: Figure, found: Interval, *, noun: str) -> Score:

@@ -19,7 +19,7 @@ from hypercolumn.evaluation import overlap
 from hypercolumn.evaluation.agreement import mean_of_defined
 from hypercolumn.evaluation.calibration import expected_calibration_error
 from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, averaged, mean_by_unit
-from hypercolumn.evaluation.intervals import DISTANCE, Scale
+from hypercolumn.evaluation.intervals import DISTANCE, FEW_UNITS_POOLED, Scale
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.predictions import Predictions
 
@@ -32,19 +32,14 @@ def segmentation_figures(predictions: Predictions, *, noun: str) -> Iterator[Fig
     rows = Rows.of(table, noun=noun)
     labels = _labels(predictions.classes)
     counts = class_counts(predictions)
-    flat = counts.reshape(len(counts), -1, 3)
     for label, members in labels:
-        yield additive(
-            rows, flat[:, members].reshape(len(flat), -1), _pooled(overlap.dice), "Dice", label, reason=_ABSENT
-        )
+        yield _pooled_figure(rows, counts[:, members], overlap.dice, "Dice", label)
     sums = rows.sums(counts.reshape(len(counts), -1)).reshape(rows.units, -1, 3)
     by_unit = overlap.dice(sums[..., 0], sums[..., 1], sums[..., 2])
     for label, members in labels:
         yield averaged(rows, by_unit[:, members], f"Dice, mean over {noun}", label, reason=_ABSENT)
     for label, members in labels:
-        yield additive(
-            rows, flat[:, members].reshape(len(flat), -1), _pooled(overlap.iou), "IoU", label, reason=_ABSENT
-        )
+        yield _pooled_figure(rows, counts[:, members], overlap.iou, "IoU", label)
     yield from _distances(table, rows, labels)
     if "brier_sum" in table and table["brier_sum"].notna().all():
         yield from _calibration(predictions, rows, labels)
@@ -70,6 +65,13 @@ def _pooled(formula: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.nda
         return mean_of_defined(formula(split[..., 0], split[..., 1], split[..., 2]))
 
     return of_totals
+
+
+def _pooled_figure(
+    rows: Rows, counts: np.ndarray, formula: Callable[..., np.ndarray], metric: str, label: str
+) -> Figure:
+    flat = counts.reshape(len(counts), -1)
+    return additive(rows, flat, _pooled(formula), metric, label, reason=_ABSENT, few_units=FEW_UNITS_POOLED)
 
 
 def _distances(table: pd.DataFrame, rows: Rows, labels: list[tuple[str, list[int]]]) -> Iterator[Figure]:

@@ -5,8 +5,8 @@
     mean                    (sum_{a in A} d(a, B) + sum_{b in B} d(b, A)) / (|A| + |B|)
     95th percentile         the larger of the 95th percentiles of d(a, B) and of d(b, A)
 
-Where one of the surfaces is empty there is nothing to measure from: the distances are undefined (NaN), never 0 and never
-the size of the image; that the region was missed altogether is what Dice says. Where both are empty: undefined too.
+Where one of the surfaces is empty there is nothing to measure from: the distances are undefined (NaN), never 0 and
+never the size of the image; that a region was missed altogether is what Dice says. Where both are empty: undefined too.
 Between surface samples, not between polygons: a contour drawn half a sample further out is not seen.
 
 Heimann et al. 2009, doi 10.1109/TMI.2009.2013851; the conventions are those of MedPy and MONAI.

@@ -2,14 +2,16 @@
 
     peak(shape) = max over time of the bytes of all tensors alive, and of what the running convolution works in
 
-The network runs on tensors without data, so nothing is computed and nothing taken; every storage is counted from the operator that
-makes it to the moment the last tensor on it dies, so what Python keeps alive is counted as it would be. Weights are there
-already and not counted. What a library keeps for later runs (thread pools, compiled kernels) is not known here.
+The network runs on tensors without data, so nothing is computed and nothing taken; every storage is counted from the
+operator that makes it to the moment the last tensor on it dies, so what Python keeps alive is counted as it would be.
+Weights are there already and not counted. What a library keeps for later runs (thread pools, compiled kernels) is not
+known here.
 """
 
 import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import torch
@@ -20,6 +22,21 @@ from torch.utils._pytree import tree_leaves
 
 from hypercolumn.convolution.tracing import evaluating, example_input
 from hypercolumn.inference.precision import Precision
+
+FRAGMENTATION = 1.15
+RESERVE = 24 << 20
+
+
+def needed_bytes(
+    network: nn.Module, shape: Sequence[int], *, precision: Precision, in_channels: int | None = None
+) -> int:
+    """The memory that a process grows by when it runs an input (1, channel, *shape).
+
+    >>> needed_bytes(nn.Conv1d(1, 8, 1), (1000,), precision=Precision()) - RESERVE
+    82800
+    """
+    peak = peak_bytes(network, shape, precision=precision, in_channels=in_channels)
+    return ceil(FRAGMENTATION * peak) + RESERVE
 
 
 def peak_bytes(

@@ -4,9 +4,9 @@
     deviation     max |y - y_float32| / max |y_float32|
     chosen        the fastest whose deviation stays within the tolerance; the first one unless another is faster
 
-bfloat16 is tried only where the processor has units for it: without them it is slower. On processors that have them it must
-go with channels last, either alone gains little. The probe runs on the network itself, since the best choice depends on its
-widths; a trained network should be probed with real images. Weights stay float32; nothing is compiled.
+bfloat16 is tried only where the processor has units for it: without them it is slower. On processors that have them
+it must go with channels last, either alone gains little. The probe runs on the network itself, since the best choice
+depends on its widths; a trained network should be probed with real images. Weights stay float32; nothing is compiled.
 """
 
 import time
@@ -27,7 +27,9 @@ Arranged = TypeVar("Arranged", Tensor, nn.Module)
 Loss = Callable[[Tensor], Tensor]
 
 TOLERANCE = 0.03
-"""How far a bfloat16 output may lie from float32, over the largest output: bfloat16 holds 8 bits, a layer errs by 0.4 %."""
+"""How far a bfloat16 output may lie from float32, over the largest output: bfloat16 holds 8 bits, a layer errs by
+0.4 %.
+"""
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -138,7 +140,8 @@ def choose(
     tolerance: float = TOLERANCE,
     repetitions: int = 5,
 ) -> Precision:
-    """The fastest way to run this network on an example (batch, channel, *space) whose output stays within the tolerance.
+    """The fastest way to run this network on an example (batch, channel, *space) whose output stays within the
+    tolerance.
 
     training: time a forward and a backward pass, with `loss` of the output (its mean square where none is given). The
     network's weights, gradients, buffers, modes and the state of chance are as they were afterwards.
@@ -153,9 +156,12 @@ def choose(
     outputs = [_output(network, example, precision) for precision in tried]
     scale = float(outputs[0].abs().max()) or 1.0
     deviations = [float((output - outputs[0]).abs().max()) / scale for output in outputs]
-    seconds = {precision.name: median(times) for precision, times in zip(tried, _times(
-        network, example, tried, training=training, loss=loss, repetitions=repetitions
-    ), strict=True)}
+    seconds = {
+        precision.name: median(times)
+        for precision, times in zip(
+            tried, _times(network, example, tried, training=training, loss=loss, repetitions=repetitions), strict=True
+        )
+    }
     plain = seconds[tried[0].name]
     fit = [place for place, deviation in enumerate(deviations) if deviation <= tolerance]
     best = min(fit, key=lambda place: seconds[tried[place].name])
@@ -164,14 +170,21 @@ def choose(
     chosen = tried[best]
     gain = plain / seconds[chosen.name]
     left_out = [tried[place].name for place in range(len(tried)) if place not in fit]
-    reason = f"{chosen.name} runs {gain:.1f} times as fast as float32" if best else "nothing is faster than plain float32"
+    reason = (
+        f"{chosen.name} runs {gain:.1f} times as fast as float32" if best else "nothing is faster than plain float32"
+    )
     if left_out:
         reason += f"; {', '.join(left_out)} left the tolerance of {tolerance:g}"
     return Precision(chosen.dtype, chosen.channels_last, reason, seconds, deviations[best])
 
 
 def _output(network: nn.Module, example: Tensor, precision: Precision) -> Tensor:
-    with evaluating(network), precision.arranged(network), torch.inference_mode(), precision.autocast(example.device.type):
+    with (
+        evaluating(network),
+        precision.arranged(network),
+        torch.inference_mode(),
+        precision.autocast(example.device.type),
+    ):
         return network(precision.arrange(example)).float()
 
 
@@ -211,7 +224,7 @@ def _training_step(network: nn.Module, example: Tensor, precision: Precision, lo
     with precision.autocast(example.device.type):
         output = network(example)
     value = output.float().square().mean() if loss is None else loss(output)
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     spent = _now(example) - begin
     network.zero_grad(set_to_none=True)
     return spent

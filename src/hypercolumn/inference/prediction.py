@@ -2,17 +2,20 @@
 
     result = crop(network(extend(image)))
 
-`extend` appends reflected samples at the far end of each axis, as few as make a size that the network takes (a multiple of 16 and
-the like); `crop` removes the outputs that belong to them. That is the definition, whether the image is run whole, which it is
-where memory allows, or in tiles, which then give the same within rounding (1e-5 in float32).
+`extend` appends reflected samples at the far end of each axis, as few as make a size that the network takes (a
+multiple of 16 and the like); `crop` removes the outputs that belong to them. That is the definition, whether the
+image is run whole, which it is where memory allows, or in tiles, which then give the same within rounding (1e-5 in
+float32).
 
-A network without padding gives less than it is given: 572 -> 388. `mirror=True` extends the image by reflection at both
-ends, half of what is lost at each, so that the output has the image's size (Ronneberger, Fischer and Brox 2015, figure 2).
+A network without padding gives less than it is given: 572 -> 388. `mirror=True` extends the image by reflection at
+both ends, half of what is lost at each, so that the output has the image's size (Ronneberger, Fischer and Brox 2015,
+figure 2).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from fractions import Fraction
+from math import ceil, prod
 
 import numpy as np
 import torch
@@ -22,19 +25,9 @@ from hypercolumn.convolution.receptive_field import ReceptiveField, field_of
 from hypercolumn.convolution.sizes import next_shape_taken, shape_taken, takes
 from hypercolumn.convolution.tracing import Graph, evaluating, trace
 from hypercolumn.errors import InvalidArgument, NetworkError, ShapeMismatch
-from hypercolumn.inference.memory import peak_bytes
+from hypercolumn.inference.memory import needed_bytes
 from hypercolumn.inference.precision import Precision
-from hypercolumn.inference.tiles import (
-    Cut,
-    Losses,
-    TilePlan,
-    check_congruent,
-    check_tileable,
-    cut_axis,
-    losses,
-    right_outputs,
-    shrunk,
-)
+from hypercolumn.inference.tiles import Cut, TilePlan, Tiling, check_tileable, check_tiles, cut_losses
 
 Progress = Callable[[float], None]
 """Is told the share that is done, from 0 to 1."""
@@ -42,7 +35,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Extension:
-    """How an image is extended to a size that the network takes, and what of the output belongs to the image, by axis."""
+    """How an image is extended to a size that the network takes, and the outputs that belong to it, by axis."""
 
     lead: tuple[int, ...]
     shape: tuple[int, ...]
@@ -52,8 +45,9 @@ class Extension:
 class Predictor:
     """A network prepared for many images: sizes, tiles and memory are worked out once for each shape.
 
-    network: gives one tensor (batch, class, *space) or (batch, class) for (batch, channel, *space). memory_bytes: what one
-    run may take besides the network, the image and the result. tile: by axis the longest tile, in samples of the image.
+    network: gives one tensor (batch, class, *space) or (batch, class) for (batch, channel, *space). memory_bytes:
+    what one run may take besides the network, the image and the result. tile: by axis the longest tile, in samples of
+    the image.
 
     >>> predictor = Predictor(nn.Conv2d(1, 2, 3, padding=1))
     >>> predictor(np.zeros((1, 30, 40))).shape
@@ -81,7 +75,9 @@ class Predictor:
         """The network's output for an image (channel, *space), as float32 (class, *space)."""
         array = image.detach().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
         if array.ndim < 2 or 0 in array.shape:
-            raise ShapeMismatch(f"an image of shape {array.shape} cannot be predicted", fix="give (channel, *space), not empty")
+            raise ShapeMismatch(
+                f"an image of shape {array.shape} cannot be predicted", fix="give (channel, *space), not empty"
+            )
         extension, plan = self.prepare(array.shape)
         weights = next(self.network.parameters())
         kind = np.float64 if weights.dtype is torch.float64 else np.float32
@@ -95,7 +91,12 @@ class Predictor:
         ):
             for done, cuts in enumerate(plan, start=1):
                 piece = torch.from_numpy(_read(array, extension, cuts)).to(weights.device, weights.dtype)
-                made = self.network(precision.arrange(piece[None]))[0].to(torch.from_numpy(np.empty(0, kind)).dtype).cpu().numpy()
+                made = (
+                    self.network(precision.arrange(piece[None]))[0]
+                    .to(torch.from_numpy(np.empty(0, kind)).dtype)
+                    .cpu()
+                    .numpy()
+                )
                 if result is None:
                     result = np.empty((made.shape[0], *extension.outputs[: made.ndim - 1]), dtype=kind)
                 _write(result, made, cuts)
@@ -132,8 +133,8 @@ class Predictor:
                 return Extension((0,) * len(space), space, graph.output_shape), graph, field
         known_graph = self._known(channels, space)
         known = field_of(known_graph)
-        lost = [
-            max(extent - outputs * stride, 0) if self.mirror else 0
+        lost: list[Fraction] = [
+            max(extent - outputs * stride, Fraction(0)) if self.mirror else Fraction(0)
             for extent, outputs, stride in zip(known.shape, known_graph.output_shape, known.stride, strict=True)
         ]
         lead = tuple(int(samples / 2) for samples in lost)
@@ -173,123 +174,49 @@ class Predictor:
 
     def _plan(self, channels: int, extension: Extension, graph: Graph, field: ReceptiveField) -> TilePlan:
         shape = extension.shape
-        whole = TilePlan(
-            shape, tuple((Cut((0, n), (0, m), (0, m)),) for n, m in zip(shape, extension.outputs, strict=True))
-        )
         asked = self.tile is not None and any(a < b for a, b in zip(self.tile, shape, strict=True))
         if not asked and self._bytes(channels, shape) <= self.memory_bytes:
-            return whole
-        check_tileable(graph, field)
-        loss = losses(graph, field)
-        if asked:
-            assert self.tile is not None
-            chosen = self._cut(shrunk(shape, self.tile, field.alignment), extension, graph, field, loss)
-            if chosen is None:
-                raise InvalidArgument("tile", self.tile, fix=f"give at least {self._least(extension, graph, field, loss)}")
-        else:
-            chosen = self._fitting(channels, extension, graph, field, loss)
-        self._check(channels, chosen, graph, field, loss)
-        return chosen
-
-    def _cut(
-        self,
-        lengths: tuple[int, ...],
-        extension: Extension,
-        graph: Graph,
-        field: ReceptiveField,
-        loss: tuple[Losses, ...],
-    ) -> TilePlan | None:
-        cuts = []
-        for axis, length in enumerate(lengths):
-            stride = field.stride[axis]
-            ratio = (stride.numerator, stride.denominator)
-            found = cut_axis(extension.shape[axis], length, ratio, graph.output_shape[axis], loss[axis])
-            if found is None:
-                return None
-            cuts.append(_cropped(found, extension.outputs[axis]))
-        return TilePlan(lengths, tuple(cuts))
-
-    def _fitting(
-        self, channels: int, extension: Extension, graph: Graph, field: ReceptiveField, loss: tuple[Losses, ...]
-    ) -> TilePlan:
-        """Of all shapes that fit into memory, cubes and strips, the one with the least to compute."""
-        shape = extension.shape
-        best: TilePlan | None = None
-        for kept in range(2 ** len(shape) - 1):
-            found = self._largest(channels, kept, extension, graph, field, loss)
-            if found is not None and (best is None or found.reads_each_sample < best.reads_each_sample):
-                best = found
-        if best is None:
-            least = self._least(extension, graph, field, loss)
-            raise InvalidArgument(
-                "memory_bytes",
-                self.memory_bytes,
-                why=f"the smallest tile, {least}, takes {self._bytes(channels, least)} bytes",
-                fix="give at least these",
+            return TilePlan(
+                shape, tuple((Cut((0, n), (0, m), (0, m)),) for n, m in zip(shape, extension.outputs, strict=True))
             )
-        return best
-
-    def _largest(
-        self,
-        channels: int,
-        kept: int,
-        extension: Extension,
-        graph: Graph,
-        field: ReceptiveField,
-        loss: tuple[Losses, ...],
-    ) -> TilePlan | None:
-        """The largest tile that fits, whole along the axes whose bit is set in `kept` and of one length along the others."""
-        shape = extension.shape
-
-        def lengths(edge: int) -> tuple[int, ...]:
-            asked = [extent if kept >> axis & 1 else min(edge, extent) for axis, extent in enumerate(shape)]
-            return shrunk(shape, asked, field.alignment)
-
-        step = max(field.alignment)
-        low, high = 0, ceil(max(shape) / step)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._cut(lengths(middle * step), extension, graph, field, loss) is None:
-                low = middle
-                continue
-            if self._bytes(channels, lengths(middle * step)) <= self.memory_bytes:
-                low = middle
-            else:
-                high = middle
-        plan = self._cut(lengths(low * step), extension, graph, field, loss) if low else None
-        if plan is None or self._bytes(channels, plan.shape) > self.memory_bytes:
-            return None
+        check_tileable(graph, field)
+        tiling = Tiling(shape, graph.output_shape, extension.outputs, field.stride, cut_losses(graph, field))
+        plan = self._asked(tiling) if asked else self._fitting(channels, tiling)
+        check_tiles(plan, whole=graph, tile=self._graph(channels, plan.shape), field=field)
         return plan
 
-    def _least(
-        self, extension: Extension, graph: Graph, field: ReceptiveField, loss: tuple[Losses, ...]
-    ) -> tuple[int, ...]:
-        """The smallest tile that still covers the image."""
-        shape, found = extension.shape, []
-        for axis, extent in enumerate(shape):
-            stride = field.stride[axis]
-            ratio = (stride.numerator, stride.denominator)
-            lengths = range((extent - 1) % field.alignment[axis] + 1, extent + 1, field.alignment[axis])
-            found.append(
-                next(n for n in lengths if cut_axis(extent, n, ratio, graph.output_shape[axis], loss[axis]) is not None)
+    def _asked(self, tiling: Tiling) -> TilePlan:
+        assert self.tile is not None
+        plan = tiling.cut(tiling.at_most(self.tile))
+        if plan is None:
+            why = "what the network sees beyond a tile leaves nothing of it"
+            raise InvalidArgument("tile", self.tile, why=why, fix=f"give at least {tiling.smallest()}")
+        return plan
+
+    def _fitting(self, channels: int, tiling: Tiling) -> TilePlan:
+        """The tiles with the least to compute among those that fit into memory.
+
+        Memory is nearly a line in the tile's volume, drawn through the smallest tile and the image. The tile chosen
+        by it is measured, and a smaller one is chosen where it does not fit after all.
+        """
+        smallest = tiling.smallest()
+        base, whole = self._bytes(channels, smallest), self._bytes(channels, tiling.shape)
+        if base > self.memory_bytes:
+            raise InvalidArgument(
+                "memory_bytes", self.memory_bytes, fix=f"give at least {base}, which a tile of {smallest} takes"
             )
-        return tuple(found)
+        line = (prod(tiling.shape) - prod(smallest)) / max(whole - base, 1)
+        volume = prod(smallest) + line * (self.memory_bytes - base)
+        while (plan := tiling.cheapest(volume)) is not None:
+            if self._bytes(channels, plan.shape) <= self.memory_bytes:
+                return plan
+            volume = 0.95 * min(volume, prod(plan.shape))
+        least = tiling.cut(smallest)
+        assert least is not None
+        return least
 
     def _bytes(self, channels: int, shape: tuple[int, ...]) -> int:
-        return peak_bytes(self.network, shape, precision=self.precision, in_channels=channels)
-
-    def _check(
-        self, channels: int, plan: TilePlan, graph: Graph, field: ReceptiveField, loss: tuple[Losses, ...]
-    ) -> None:
-        """The tile's own graph is the image's, and it keeps no output that its cuts made wrong."""
-        tile = self._graph(channels, plan.shape)
-        check_congruent(graph, tile, field)
-        for axis, cuts in enumerate(plan.cuts):
-            for cut in cuts:
-                last = cut.read[1] == graph.shape[axis]
-                start, stop = right_outputs(tile, axis, first=cut.read[0] == 0, last=last)
-                assert cut.read[0] % loss[axis].alignment == 0
-                assert start <= cut.keep[0] and cut.keep[1] <= stop, (cut, start, stop)
+        return needed_bytes(self.network, shape, precision=self.precision, in_channels=channels)
 
 
 def predict(
@@ -304,9 +231,9 @@ def predict(
 ) -> np.ndarray:
     """The network's output for an image (channel, *space) of any size, as float32 (class, *space).
 
-    memory_bytes: what one run may take besides the network, the image and the result; larger images go in tiles, with the
-    same result within 1e-5. tile: by axis the longest tile, in samples. mirror: give a network without padding reflected
-    samples all around, so that the output has the image's size. For many images `Predictor` prepares once.
+    memory_bytes: what one run may take besides the network, the image and the result; larger images go in tiles, with
+    the same result within 1e-5. tile: by axis the longest tile, in samples. mirror: give a network without padding
+    reflected samples all around, so that the output has the image's size. For many images `Predictor` prepares once.
 
     Raises NetworkError, naming the layer, where a network that mixes the whole image (global pooling, instance
     normalization) does not fit into memory; InvalidArgument where not even the smallest tile does.
@@ -325,23 +252,13 @@ def _repeats(field: ReceptiveField) -> bool:
     return all(axis.table is not None or axis.mixed_by for axis in field.axes)
 
 
-def _cropped(cuts: Sequence[Cut], outputs: int) -> tuple[Cut, ...]:
-    """The cuts without what belongs to the extension."""
-    kept = []
-    for cut in cuts:
-        surplus = max(cut.write[1] - outputs, 0)
-        if cut.write[1] - surplus > cut.write[0]:
-            kept.append(Cut(cut.read, (cut.keep[0], cut.keep[1] - surplus), (cut.write[0], cut.write[1] - surplus)))
-    return tuple(kept)
-
-
 def _read(image: np.ndarray, extension: Extension, cuts: Sequence[Cut]) -> np.ndarray:
     """A tile of the extended image, which itself is never made."""
     piece = image
     for axis, cut in enumerate(cuts):
         begin, end = (place - extension.lead[axis] for place in cut.read)
         extent = image.shape[axis + 1]
-        if 0 <= begin and end <= extent:
+        if begin >= 0 and end <= extent:
             piece = piece[(slice(None),) * (axis + 1) + (slice(begin, end),)]
         else:
             piece = np.take(piece, _reflected(np.arange(begin, end), extent), axis=axis + 1)
@@ -365,4 +282,3 @@ def _write(result: np.ndarray, made: np.ndarray, cuts: Sequence[Cut]) -> None:
 
 
 __all__ = ["Extension", "Predictor", "Progress", "predict"]
-

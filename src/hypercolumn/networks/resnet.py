@@ -120,10 +120,10 @@ class _Block(nn.Module):
             shape = [(incoming, width, 3, stride), (width, outgoing, 3, 1)]
         else:
             shape = [(incoming, width, 1, 1), (width, width, 3, stride), (width, outgoing, 1, 1)]
-        self.residual = nn.Sequential()
+        layers: list[nn.Module] = []
         for a, b, size, step in shape:
-            self.residual.extend([*_normalized(dims, a, b, size, step, kind), nn.ReLU(inplace=True)])
-        self.residual.pop(-1)
+            layers += [*_normalized(dims, a, b, size, step, kind), nn.ReLU(inplace=True)]
+        self.residual = nn.Sequential(*layers[:-1])
         same = stride == 1 and incoming == outgoing
         self.shortcut = nn.Sequential(*([] if same else _normalized(dims, incoming, outgoing, 1, stride, kind)))
         self.rectify = nn.ReLU(inplace=True)

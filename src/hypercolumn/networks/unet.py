@@ -68,6 +68,7 @@ class UNet(nn.Module):
             raise InvalidArgument("dropout", dropout, fix="give a share from 0 up to 1")
         self.dims, self.in_channels, self.classes = dims, in_channels, classes
         self.width, self.depth, self.padding = width, depth, padding
+        # Two convolutions take 4 samples at each level, and poolings must meet even sizes: n = lost + 4 (modulo step).
         self.step = 2**depth
         self.lost = 12 * self.step - 8 if padding == "valid" else 0
         self.smallest = self.lost + 3 % self.step + 1 if padding == "valid" else self.step

@@ -9,6 +9,7 @@ border between two labels. Nothing is stretched in grey value: what is handed in
 import base64
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -95,7 +96,8 @@ class Drawer:
 def draw_within(cases: Iterable[Case], budget: int) -> tuple[dict[int, Picture], int]:
     """Pictures by `id(case)`, together at most `budget` characters, and how many cases had to go without one.
 
-    Quality falls for all alike until they fit; what does not fit at the lowest is left out from the end.
+    Quality falls for all alike until they fit; what does not fit at the lowest is left out from the end. A case that
+    comes twice is drawn once and counted twice, as it stands in the page.
 
     >>> case = Case("p7", np.zeros((40, 60, 3), np.uint8))
     >>> pictures, left_out = draw_within([case], 10_000)
@@ -104,18 +106,20 @@ def draw_within(cases: Iterable[Case], budget: int) -> tuple[dict[int, Picture],
     >>> draw_within([case], 10)
     ({}, 1)
     """
-    wanted = {id(case): case for case in cases}
+    in_order = list(cases)
+    wanted = {id(case): case for case in in_order}
+    times = Counter(map(id, in_order))
     drawer, density = Drawer(), 0.0
     for quality in QUALITIES:
         lowest = quality is QUALITIES[-1]
-        shown = {key: _shown_pixels(case, quality) for key, case in wanted.items()}
+        shown = {key: times[key] * _shown_pixels(case, quality) for key, case in wanted.items()}
         if density * sum(shown.values()) > budget and not lowest:
             continue
         pictures: dict[int, Picture] = {}
         spent, pixels = 0, 0.0
         for key, case in wanted.items():
             picture = drawer.draw(case, quality)
-            spent, pixels = spent + picture.size, pixels + shown[key]
+            spent, pixels = spent + times[key] * picture.size, pixels + shown[key]
             if spent > budget:
                 break
             pictures[key] = picture
@@ -192,7 +196,7 @@ def _outline(labels: np.ndarray, size: tuple[int, int], quality: Quality, *, col
     palette[line] = 1
     picture = Image.fromarray(palette).convert("P")
     picture.putpalette([0, 0, 0, *colour, *EDGE_COLOUR])
-    return _uri(picture, "PNG", transparency=bytes([0, 235, 150]), optimize=True, bits=2)
+    return _uri(picture, "PNG", transparency=bytes([0, 235, 150]), bits=2)
 
 
 def _shown_pixels(case: Case, quality: Quality) -> float:

@@ -6,9 +6,10 @@ out; the page takes the largest room that leaves space, and says where the rest 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, partial
 from importlib import resources
+from itertools import chain, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -55,10 +56,28 @@ def render(content: ReportContent) -> str:
 
 def _fit_text(content: ReportContent) -> tuple[Room, str]:
     for room in ROOMS:
+        if _too_heavy(content, room):
+            continue
         page = _lay_out(content, room, pictures={}, left_out=len(_cases(content, room)))
         if len(page.encode()) <= TEXT_SHARE * LARGEST_PAGE:
             return room, page
     raise InvalidArgument("content", "more than a page holds", fix="hand over fewer tables")
+
+
+def _too_heavy(content: ReportContent, room: Room) -> bool:
+    """Whether the words alone would overfill a page: known before any of it is laid out, whatever was handed in."""
+    left = LARGEST_PAGE
+    waiting: list[object] = [content]
+    while waiting and left > 0:
+        value = waiting.pop()
+        left -= min(len(value), room.characters) if isinstance(value, str) else 8
+        if isinstance(value, Mapping):
+            waiting += chain.from_iterable(islice(value.items(), room.entries))
+        elif isinstance(value, list | tuple | set | frozenset | range):
+            waiting += islice(value, room.entries)
+        elif is_dataclass(value):
+            waiting += (getattr(value, field.name) for field in fields(value))
+    return left <= 0
 
 
 def _cases(content: ReportContent, room: Room) -> list[Case]:
@@ -68,6 +87,25 @@ def _cases(content: ReportContent, room: Room) -> list[Case]:
 
 
 def _lay_out(content: ReportContent, room: Room, *, pictures: dict[int, Picture], left_out: int) -> str:
+    places = {id(finding): index for index, finding in enumerate(content.findings)}
+    return (
+        _environment(room)
+        .get_template("report.html.jinja")
+        .render(
+            content=content,
+            checklist=claim_2024(content),
+            images_left_out=left_out,
+            spoiled_by=cache(content.spoiled_by),
+            name_of=partial(_name_of, generalises_to=content.generalises_to),
+            picture_of=lambda case: pictures.get(id(case)),
+            place_of=lambda finding: places[id(finding)],
+        )
+    )
+
+
+@cache
+def _environment(room: Room) -> Environment:
+    """The templates, read once for each room: what they call everything, and how they print a value."""
     environment = Environment(
         loader=PackageLoader("hypercolumn.report"),
         autoescape=True,
@@ -78,26 +116,11 @@ def _lay_out(content: ReportContent, room: Room, *, pictures: dict[int, Picture]
     )
     environment.filters |= {"number": number, "count": count, "duration": duration}
     environment.filters |= {"evidence": partial(_evidence, room=room), "prose": partial(_prose, room=room)}
-    environment.globals |= {
-        "content": content,
-        "room": room,
-        "Severity": Severity,
-        "State": State,
-        "Flow": Flow,
-        "Filled": Filled,
-        "charts": charts,
-        "Frame": charts.Frame,
-        "Axis": charts.Axis,
-        "style": Markup(_read("style.css")),
-        "name_of": partial(_name_of, generalises_to=content.generalises_to),
-        "picture_of": lambda case: pictures.get(id(case)),
-        "place_of": lambda finding: _place(content.findings, finding),
-        "forest_values": _forest_values,
-        "curves_by_metric": lambda curves: [(name, f"Validation {name}") for name in dict.fromkeys(_metrics(curves))],
-        "images_left_out": left_out,
-        "checklist": claim_2024(content),
-    }
-    return environment.get_template("report.html.jinja").render()
+    environment.globals |= {"room": room, "style": Markup(_read("style.css"))}
+    environment.globals |= {"Severity": Severity, "State": State, "Flow": Flow, "Filled": Filled}
+    environment.globals |= {"charts": charts, "Frame": charts.Frame, "Axis": charts.Axis}
+    environment.globals |= {"forest_values": _forest_values, "validated_metrics": _validated_metrics}
+    return environment
 
 
 def _show(value: object, *, room: Room) -> object:
@@ -108,12 +131,17 @@ def _show(value: object, *, room: Room) -> object:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    return clip(clean(str(value)), room.characters)
+    return _fit(str(value), room)
+
+
+def _fit(text: str, room: Room) -> str:
+    """Cleaned and clipped; clipped before too, since cleaning a text of any length would take any time."""
+    return clip(clean(text[: room.characters + 500]), room.characters)
 
 
 def _prose(text: str, *, room: Room) -> Markup:
     """Escaped text in which `commands` between backticks are set as code."""
-    parts = clip(clean(text), room.characters).split("`")
+    parts = _fit(text, room).split("`")
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
     return Markup("").join(
@@ -147,12 +175,10 @@ def _forest_values(forest: Forest) -> list[float | None]:
     return [value for score in scores for value in (score.low, score.value, score.high)]
 
 
-def _metrics(curves: Sequence[Curve]) -> list[str]:
-    return [curve.metric for curve in curves if any(charts.is_known(value) for value in curve.validation_score)]
-
-
-def _place(items: Sequence[object], wanted: object) -> int:
-    return next(index for index, item in enumerate(items) if item is wanted)
+def _validated_metrics(curves: Sequence[Curve]) -> list[str]:
+    """The names of the validation scores that were taken at all, each once."""
+    taken = [curve.metric for curve in curves if any(charts.is_known(value) for value in curve.validation_score)]
+    return list(dict.fromkeys(taken))
 
 
 def _read(name: str) -> str:

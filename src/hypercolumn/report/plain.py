@@ -67,7 +67,7 @@ def finite(value: float | None) -> float | None:
     >>> finite(0.5), finite(float("nan")), finite(None)
     (0.5, None, None)
     """
-    return value if value is not None and math.isfinite(value) else None
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _plain_many(value: object, content: ReportContent) -> object:

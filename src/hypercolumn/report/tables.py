@@ -87,8 +87,8 @@ def _learning_curves(content: ReportContent) -> Iterator[Row]:
 def _reliability(content: ReportContent) -> Iterator[Row]:
     yield ["label", "predicted", "observed", "low", "high", "count"]
     for line in content.reliability:
-        for point in zip(line.predicted, line.observed, line.low, line.high, line.counts, strict=True):
-            yield [line.label, *(finite(value) for value in point)]
+        for *point, count in zip(line.predicted, line.observed, line.low, line.high, line.counts, strict=True):
+            yield [line.label, *(finite(value) for value in point), count]
 
 
 def _operating_curves(content: ReportContent) -> Iterator[Row]:

@@ -8,7 +8,6 @@ Home directories are cut from paths wherever they stand in a text; record keys a
 
 import math
 import re
-import unicodedata
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -20,7 +19,8 @@ _HOME = re.compile(
     r"|[A-Za-z]:[\\/]+(?:Users|Documents and Settings)[\\/]+(?:[^\\/\n\"'<>|]+(?=[\\/])|[^\\/\s\"'<>|]+)"
     r")"
 )
-_REORDERING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but newline and tab, marks that change the reading direction, halves of characters."""
 
 
 def clean(text: str) -> str:
@@ -31,7 +31,9 @@ def clean(text: str) -> str:
     >>> clean("gnp.exe\u202e") == "gnp.exe\ufffd"
     True
     """
-    visible = "".join("\ufffd" if _invisible(character) else character for character in text)
+    visible = _INVISIBLE.sub("\ufffd", text)
+    if "/" not in visible and "\\" not in visible:
+        return visible
     here = str(Path.home())
     if len(here) > 1:
         visible = re.sub(rf"{re.escape(here)}(?![\w-])", "~", visible)
@@ -104,12 +106,6 @@ def cell(value: object) -> object:
         return value
     text = clean(value)
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@") or text[:1] in ("\t", "\r") else text
-
-
-def _invisible(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    return character in _REORDERING or unicodedata.category(character) in ("Cc", "Cs")
 
 
 def _signed(text: str) -> str:

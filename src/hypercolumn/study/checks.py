@@ -27,7 +27,6 @@ from hypercolumn.data import (
     k_folds,
     large_clusters,
     leave_one_site_out,
-    site_preserving,
     units_of,
 )
 from hypercolumn.errors import DataProblems, GateFailed, SplitError
@@ -109,6 +108,8 @@ def make_split(material: Material, asked: StudyFile, *, clusters: tuple[tuple[st
     if section.kind == "leave-one-site-out":
         return leave_one_site_out(cohort, validation=section.validation, **by_site)
     if section.kind == "site-preserving":
+        from hypercolumn.data.site_preserving import site_preserving
+
         return site_preserving(cohort, folds=section.folds, validation=section.validation, time_limit=section.time_limit, **common)
     return _regions(material, section, network_fields, asked.seed)
 

@@ -117,6 +117,8 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
     """Give every column its role."""
     if image != "image":
         table = table.rename(columns={image: "image"})
+    if "record" not in table.columns:
+        table = table.assign(record=[PurePosixPath(str(cell).split(";")[0]).stem for cell in table["image"]])
     target = target or _named(table, "target", used={"image"})
     if target is None:
         raise DataError(
@@ -129,7 +131,8 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
     kind, classes, why = _target(folder, table, target)
     reasons.append(why)
     used = {"image", "record", target}
-    stack = _stack(folder, table, target) if kind in {"mask", "instances"} else None
+    known_patient = _named(table, "patient", used=used)
+    stack = _stack(folder, table) if kind in {"mask", "instances"} and known_patient is None else None
     if stack is not None:
         reasons.append(stack)
         table["stack"] = folder.name
@@ -180,7 +183,7 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     return "mask", dict(zip(names, values_sorted, strict=True)), f"label images hold the values {', '.join(map(str, values_sorted))}: one a class"
 
 
-def _stack(folder: Path, table: pd.DataFrame, target: str) -> str | None:
+def _stack(folder: Path, table: pd.DataFrame) -> str | None:
     """Whether the images are the slices of one stack: numbered without a gap, alike in size, neighbours alike in content."""
     if len(table) < 6 or any(len(str(cell).split(";")) > 1 for cell in table["image"]):
         return None

@@ -24,14 +24,14 @@ from hypercolumn.data import (
     units_of,
 )
 from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, OutputNotWritable, UsageError
-from hypercolumn.evaluation import Score, headline_score, scores
+from hypercolumn.evaluation import Score, scores
 from hypercolumn.study.checks import open_material
 from hypercolumn.study.discovery import IMAGES
 from hypercolumn.study.pipeline import table
 from hypercolumn.study.predicting import Ensemble, decode, group_names, load_trained, predicted_rows
 from hypercolumn.study.progress import Watcher
 from hypercolumn.study.reporting import forests, lights, noun, reliability
-from hypercolumn.study.run import Run, write_findings
+from hypercolumn.study.run import Run, lead_of, write_findings
 from hypercolumn.study.study import Study
 
 
@@ -117,7 +117,7 @@ def evaluate_on(folder: Path, manifest: Path, *, folder_of_files: Path | None, o
     predictions.write(place / "predictions")
     write_findings(findings, place / "findings.json")
     (place / "scores.json").write_text(json.dumps({"scores": [asdict(score) for score in found], "unit": unit}, indent=1), encoding="utf-8")
-    lead = headline_score(found, predictions)
+    lead = lead_of(found, predictions)
     speaks_of = noun(study.asked, unit)
     report.write(
         report.ReportContent(

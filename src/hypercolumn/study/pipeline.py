@@ -27,7 +27,7 @@ from hypercolumn.study.predicting import group_names, load_trained, predicted_ro
 from hypercolumn.study.progress import Watcher
 from hypercolumn.study.run import Run, write_findings
 from hypercolumn.study.study_file import StudyFile
-from hypercolumn.training import agree, is_first, run_on
+from hypercolumn.training import agree, is_first, run_on, write_json
 
 
 def write_beginning(run: Run, before: Preflight, asked: StudyFile, *, data_folder: str) -> None:
@@ -99,11 +99,13 @@ def _predict(run: Run, job: FoldJob, unit_of: Mapping[str, str]) -> None:
     )
     rows = dict(predicted_rows(model, fold.test, material, fold=fold.name, unit_of=unit_of, groups=groups))
     table(rows, material, groups).write(job.folder / "predictions")
+    folder = job.folder / "baselines"
+    folder.mkdir(exist_ok=True)
+    notes = {}
     for name, note, found in baseline_rows(material, fold, unit_of=unit_of, groups=groups, seed=job.asked.seed):
-        folder = job.folder / "baselines"
-        folder.mkdir(exist_ok=True)
         table(found, material, groups).write(folder / slug(name))
-        (folder / f"{slug(name)}.note.txt").write_text(note, encoding="utf-8")
+        notes[name] = note
+    write_json(notes, folder / "notes.json")
 
 
 def table(rows: dict[str, dict[str, object]], material: Material, groups: tuple[str, ...]) -> Predictions:
@@ -123,7 +125,7 @@ def baseline_rows(
     metadata = _metadata(material, list(by_name.values()))
     first = material.headers[seen[0].record]
     found = []
-    for baseline in baselines_for(material.target.kind, classes=len(material.classes), channels=first.shape[0], seed=seed):
+    for baseline in baselines_for(material.target.kind, classes=len(material.classes), channels=first.shape[0], metadata=tuple(metadata), seed=seed):
         fitted = baseline.fit(images, targets, metadata.loc[names])
         rows = {}
         for piece in fold.test:
@@ -159,12 +161,11 @@ def pool(run: Run, material: Material, *, unit: str, seed: int) -> None:
     pooled.write(run.folder / "predictions")
     kept = run.folder / "baselines"
     kept.mkdir(exist_ok=True)
-    baseline_scores, notes = {}, {}
-    for path in sorted((run.fold(names[0]) / "baselines").glob("*.csv")):
-        joined = together([Predictions.read(run.fold(name) / "baselines" / path.stem) for name in names])
-        joined.write(kept / path.stem)
-        baseline_scores[path.stem] = [asdict(score) for score in scores(joined, unit=unit, seed=seed)]
-        notes[path.stem] = (run.fold(names[0]) / "baselines" / f"{path.stem}.note.txt").read_text(encoding="utf-8")
+    baseline_scores, notes = {}, json.loads((run.fold(names[0]) / "baselines" / "notes.json").read_text(encoding="utf-8"))
+    for baseline in notes:
+        joined = together([Predictions.read(run.fold(name) / "baselines" / slug(baseline)) for name in names])
+        joined.write(kept / slug(baseline))
+        baseline_scores[baseline] = [asdict(score) for score in scores(joined, unit=unit, seed=seed)]
     found = [asdict(score) for score in scores(pooled, unit=unit, seed=seed)]
     saved = {"scores": found, "baselines": baseline_scores, "baseline_notes": notes, "unit": unit}
     (run.folder / "scores.json").write_text(json.dumps(saved, indent=1), encoding="utf-8")

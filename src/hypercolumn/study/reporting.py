@@ -15,10 +15,18 @@ import pandas as pd
 from hypercolumn import report
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Split
-from hypercolumn.evaluation import Predictions, Score, confusion_matrix, headline_score, scores_by
+from hypercolumn.evaluation import (
+    Predictions,
+    Score,
+    best_baseline,
+    confusion_matrix,
+    heterogeneity_by,
+    reliability_curves,
+    scores_by,
+)
 from hypercolumn.report import Characteristic, Characteristics, Fact, Flow, FlowStep, Light, ScoreRow, State
 from hypercolumn.study.galleries import galleries, pairs
-from hypercolumn.study.run import Run
+from hypercolumn.study.run import Run, lead_of
 from hypercolumn.study.study_file import StudyFile, parse_study_file
 
 LEAST_UNITS = 10
@@ -41,9 +49,11 @@ def report_content(run: Run) -> report.ReportContent:
     predictions, split, unit = run.predictions, run.split, saved["unit"]
     found = [Score(**entry) for entry in saved["scores"]]
     baselines = {name: [Score(**entry) for entry in entries] for name, entries in saved["baselines"].items()}
-    best_name, best = best_baseline(baselines, predictions)
+    leads = {name: lead_of(rows, predictions) for name, rows in baselines.items()}
+    best_name = best_baseline(leads) or ""
+    best = baselines.get(best_name, [])
     findings = tuple(run.findings)
-    lead = headline_score(found, predictions)
+    lead = lead_of(found, predictions)
     sheets = {name: json.loads((run.fold(name) / "weights.json").read_text(encoding="utf-8")) for name in state["folds"]}
     return report.ReportContent(
         title=asked.name.replace("-", " ").replace("_", " "),
@@ -51,17 +61,16 @@ def report_content(run: Run) -> report.ReportContent:
         generalises_to=noun(asked, unit),
         created=state["created"].split("_")[0],
         version=state["versions"]["hypercolumn"],
-        lights=lights(findings, lead, headline_of(best, predictions), best_name, unit),
+        lights=lights(findings, lead, leads.get(best_name), best_name, unit),
         findings=findings,
         facts=_facts(asked, predictions, split, unit),
         flow=_flow(run, split, unit),
         characteristics=_characteristics(run, asked, split, predictions),
         scores=tuple(
-            ScoreRow(score, _same(best, score), words(best_name), headline=score == lead) for score in found
+            ScoreRow(score, _same(best, score), best_name, headline=score == lead) for score in found
         ),
         baselines=tuple(
-            report.Baseline(words(name), headline_score(rows, predictions), saved["baseline_notes"].get(name, ""))
-            for name, rows in baselines.items()
+            report.Baseline(name, score, saved["baseline_notes"].get(name, "")) for name, score in leads.items()
         ),
         forests=forests(predictions, lead, unit),
         confusion=_confusion(predictions),
@@ -81,22 +90,6 @@ def report_content(run: Run) -> report.ReportContent:
 def noun(asked: StudyFile, unit: str) -> str:
     """What a score speaks of, in the singular: "image" where a specimen is nothing but one image."""
     return unit.removesuffix("s") if asked.generalises_to == "specimen" else asked.generalises_to
-
-
-def best_baseline(baselines: Mapping[str, list[Score]], predictions: Predictions) -> tuple[str, list[Score]]:
-    """The baseline with the best headline, and all its scores."""
-    if not baselines:
-        return "", []
-    name = max(baselines, key=lambda name: headline_score(baselines[name], predictions).value or -np.inf)
-    return name, baselines[name]
-
-
-def headline_of(rows: list[Score], predictions: Predictions) -> Score | None:
-    return headline_score(rows, predictions) if rows else None
-
-
-def words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def lights(findings: Sequence[Finding], lead: Score, best: Score | None, best_name: str, unit: str) -> tuple[Light, ...]:
@@ -128,7 +121,7 @@ def _against(lead: Score, best: Score | None, name: str) -> Light:
     title = "Better than no network"
     if best is None or best.value is None or lead.value is None:
         return Light(title, State.UNKNOWN, "there is no baseline to compare with")
-    figures = f"{lead.metric} {lead.value:.3f} against {best.value:.3f} by {words(name)}"
+    figures = f"{lead.metric} {lead.value:.3f} against {best.value:.3f} by {name}"
     if lead.low is not None and lead.low > best.value:
         return Light(title, State.OK, f"{figures}, below the interval of the network")
     if lead.value > best.value:
@@ -142,14 +135,13 @@ def forests(predictions: Predictions, lead: Score, unit: str) -> tuple[report.Fo
     for column in predictions.groups:
         if 2 <= predictions.table[column].nunique() <= 12 and predictions.table[column].nunique() < len(predictions):
             parts = scores_by(predictions, column, unit=unit)
-            found.append(report.Forest(f"{lead.metric} by {column}", tuple(parts.items()), lead))
+            spread = str(heterogeneity_by(predictions, column, unit=unit))
+            found.append(report.Forest(f"{lead.metric} by {column}", tuple(parts.items()), lead, spread))
     return tuple(found)
 
 
 def reliability(predictions: Predictions) -> tuple[report.Reliability, ...]:
     """Predicted probability against observed frequency, for each class."""
-    from hypercolumn.evaluation import reliability_curves
-
     return tuple(
         report.Reliability(curve.label, curve.predicted, curve.observed, curve.low, curve.high, curve.counts)
         for curve in reliability_curves(predictions)
@@ -171,7 +163,7 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         Fact("Unit of analysis", unit, "intervals are taken over these, never over windows or pixels"),
         Fact(unit.capitalize(), len(split.units)),
         Fact("Records scored", len(predictions)),
-        Fact("Split", kinds[split.kind], "; ".join(split.notes)),
+        Fact("Split", kinds[asked.split.kind], "; ".join(split.notes)),
     ]
     if split.gap:
         facts.append(Fact("Gap", ", ".join(f"{axis}: {samples}" for axis, samples in split.gap.items()), "samples left out between training and test"))

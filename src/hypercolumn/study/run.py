@@ -29,7 +29,7 @@ from hypercolumn import __version__
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Certificate, Similarity, Split, split_from_dict, split_to_dict, verify
 from hypercolumn.errors import CertificateError, DataError, OutputNotWritable
-from hypercolumn.evaluation import Predictions, Score, headline_score
+from hypercolumn.evaluation import Predictions, Score, best_baseline, headline
 from hypercolumn.study.checks import Preflight
 from hypercolumn.training import write_json
 
@@ -128,12 +128,6 @@ class Run:
         return Predictions.read(self.folder / "predictions")
 
     @property
-    def baselines(self) -> dict[str, Predictions]:
-        """The same for each baseline without a CNN, by its name."""
-        folder = self.folder / "baselines"
-        return {path.stem: Predictions.read(folder / path.stem) for path in sorted(folder.glob("*.csv"))}
-
-    @property
     def findings(self) -> list[Finding]:
         saved = json.loads((self.folder / "findings.json").read_text(encoding="utf-8"))
         return [finding_from_dict(entry) for entry in saved["findings"]]
@@ -165,11 +159,13 @@ class Run:
         """The baseline without a CNN whose headline is best."""
         saved = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
         predictions = self.predictions
-        leads = {name: headline_score([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()}
-        if not leads:
-            return "", None
-        name = max(leads, key=lambda name: -1.0 if leads[name].value is None else leads[name].value)  # type: ignore[return-value,arg-type]
-        return name.replace("_", " "), leads[name]
+        leads = {name: lead_of([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()}
+        name = best_baseline(leads)
+        return ("", None) if name is None else (name, leads[name])
+
+    def lead(self) -> Score:
+        """The headline score of the network."""
+        return lead_of(self.metrics, self.predictions)
 
     @property
     def metrics(self) -> list[Score]:
@@ -186,6 +182,11 @@ class Run:
         from hypercolumn.study.reporting import write_report
 
         return write_report(self, Path(path) if path is not None else None)
+
+
+def lead_of(found: Sequence[Score], predictions: Predictions) -> Score:
+    """The headline among scores: the first of its name, which is the mean over classes where there are several."""
+    return next(score for score in found if score.metric == headline(predictions))
 
 
 def write_findings(findings: Sequence[Finding], path: Path) -> None:

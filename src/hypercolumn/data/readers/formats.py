@@ -22,7 +22,8 @@ class Format:
     """A family of files: how to know its header, its pixels (or a box of them), and the values of a label image.
 
     `pixels` and `values` return (channel, *space); `values` are stored numbers, so indices where there is a palette.
-    `by_region` says whether a box is read without decoding all the rest.
+    `held` are bytes that decoding takes besides its result: the file itself, or the largest block of it. `by_region`
+    says whether a box is read without decoding all the rest.
     """
 
     name: str
@@ -30,14 +31,19 @@ class Format:
     header: Callable[[Path], Header]
     pixels: Callable[[Path, Header, Box | None], np.ndarray]
     values: Callable[[Path, Header], np.ndarray]
+    held: Callable[[Path], int]
     by_region: bool
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
 FORMATS = (
-    Format("PNG", (png.SIGNATURE,), png.read_header, png.read_pixels, png.read_values, by_region=False),
-    Format("JPEG", (b"\xff\xd8\xff",), jpeg.read_header, jpeg.read_pixels, jpeg.read_values, by_region=False),
-    Format("TIFF", tiff.SIGNATURES, tiff.read_header, tiff.read_pixels, tiff.read_values, by_region=True),
-    Format("NPY", (npy.SIGNATURE,), npy.read_header, npy.read_pixels, npy.read_values, by_region=True),
+    Format("PNG", (png.SIGNATURE,), png.read_header, png.read_pixels, png.read_values, _size, by_region=False),
+    Format("JPEG", (jpeg.SIGNATURE,), jpeg.read_header, jpeg.read_pixels, jpeg.read_values, _size, by_region=False),
+    Format("TIFF", tiff.SIGNATURES, tiff.read_header, tiff.read_pixels, tiff.read_values, tiff.held, by_region=True),
+    Format("NPY", (npy.SIGNATURE,), npy.read_header, npy.read_pixels, npy.read_values, lambda path: 0, by_region=True),
 )
 
 _NOT_READ = {

@@ -21,6 +21,8 @@ from hypercolumn.data.readers.header import Header, checked
 from hypercolumn.data.split import Box
 from hypercolumn.errors import LabelError, UnreadableFile
 
+SIGNATURE = b"\xff\xd8\xff"
+
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TABLES = {0xC4, 0xDB, 0xDD, 0xE0, 0xEE}
 """Huffman and quantization tables, restart interval, JFIF, and Adobe's mark for the colour transform."""

@@ -1,8 +1,8 @@
 """PNG: grey, colour or palette, 1 to 16 bits, with or without transparency.
 
 A PNG is a list of chunks, each with a checksum (W3C PNG specification, third edition, section 5). Only the chunks that
-pixels come from reach the decoder, after their checksums: a file that was cut off or damaged is never read in half, and
-text, profiles and animation frames, where decoders have had their accidents, are not looked at. 16-bit colour is kept.
+pixels come from reach the decoder (libpng), after their checksums: a file that was cut off or damaged is never read in
+half, and text, profiles and frames, where decoders have had their accidents, are not looked at. 16-bit colour is kept.
 
 1 bit is 0 and 1; 2 and 4 bits of grey are spread over 0 to 255, as the format means them. Not read: the resolution
 chunk (it speaks of screens, not of the specimen), colour profiles, the further frames of an animated PNG.
@@ -17,7 +17,6 @@ from typing import BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
-from PIL.PngImagePlugin import PngImageFile
 
 from hypercolumn.data.readers.header import ALPHA, Header, checked
 from hypercolumn.data.split import Box
@@ -84,16 +83,14 @@ def read_values(path: Path, header: Header) -> np.ndarray:
 
 
 def _decoded(form: _Form, content: dict[bytes, bytes]) -> np.ndarray:
-    """The stored numbers (channel, y, x): indices where there is a palette."""
-    kept = [b"IHDR", b"PLTE", b"IDAT", b"IEND"] if form.colour == _PALETTE else [b"IHDR", b"IDAT", b"IEND"]
-    data = SIGNATURE + b"".join(_packed(kind, content[kind]) for kind in kept)
-    if form.depth == 16 and form.colour != _GREY:
-        array = np.asarray(imagecodecs.png_decode(data))
-    else:
-        with PngImageFile(io.BytesIO(data)) as image:
-            array = np.asarray(image)
-    array = array.astype(np.uint8) if array.dtype == bool else array.astype(array.dtype.newbyteorder("="), copy=False)
-    return array[np.newaxis] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    """The stored numbers (channel, y, x): indices where there is a palette, which the decoder is told is grey."""
+    colour = _GREY if form.colour == _PALETTE else form.colour
+    header = content[b"IHDR"][:9] + bytes([colour]) + content[b"IHDR"][10:]
+    data = SIGNATURE + _packed(b"IHDR", header) + _packed(b"IDAT", content[b"IDAT"]) + _packed(b"IEND", b"")
+    array = np.asarray(imagecodecs.png_decode(data))
+    if form.depth == 1 or (form.colour == _PALETTE and form.depth < 8):
+        array = array // _spread(form.depth)
+    return array.reshape(1, form.height, form.width) if colour == _GREY else np.moveaxis(array, -1, 0)
 
 
 def _coloured(indices: np.ndarray, content: dict[bytes, bytes], path: Path) -> np.ndarray:
@@ -117,10 +114,15 @@ def _keyed_alpha(stored: np.ndarray, form: _Form, key: bytes) -> np.ndarray:
     """Transparency by one key colour: alpha is 0 where the pixel has it."""
     colour = np.array(struct.unpack(f">{len(stored)}H", key))
     if form.depth in (2, 4):
-        colour = colour * (255 // (2**form.depth - 1))
+        colour = colour * _spread(form.depth)
     opaque = np.iinfo(stored.dtype).max
     transparent = (stored == colour.reshape(-1, 1, 1)).all(axis=0, keepdims=True)
     return np.where(transparent, 0, opaque).astype(stored.dtype)
+
+
+def _spread(depth: int) -> int:
+    """How far apart two neighbouring values of so many bits are once they are spread over 0 to 255."""
+    return 255 // (2**depth - 1)
 
 
 def _verified(path: Path) -> tuple[_Form, dict[bytes, bytes]]:

@@ -64,8 +64,7 @@ def read_image(paths: Path | str | Sequence[Path | str], *, limit_bytes: int = L
     grant(whole.nbytes, limit_bytes, where=paths[0].name)
     arrays, headers = [], []
     for path, (form, header) in zip(paths, found, strict=True):
-        if not form.by_region:
-            grant(path.stat().st_size, limit_bytes, where=path.name)
+        grant(_held(path, form), limit_bytes, where=path.name)
         array, header = _without_opaque_alpha(_pixels(path, form, header, None), header)
         arrays.append(array)
         headers.append(header)
@@ -101,10 +100,10 @@ def read_region(paths: Path | str | Sequence[Path | str], box: Box, *, limit_byt
     for path, (form, header) in zip(paths, found, strict=True):
         cut = replace(header, shape=(header.shape[0], *sides))
         if form.by_region and not header.has_alpha:
-            grant(cut.nbytes, limit_bytes, where=path.name)
+            grant(cut.nbytes + _held(path, form), limit_bytes, where=path.name)
             array = _pixels(path, form, cut, box)
         else:
-            grant(max(header.nbytes, path.stat().st_size), limit_bytes, where=path.name)
+            grant(max(header.nbytes, _held(path, form)), limit_bytes, where=path.name)
             array, cut = _without_opaque_alpha(_pixels(path, form, header, None), header)
             array = array[(slice(None), *(slice(start, stop) for start, stop in box))].copy()
             cut = replace(cut, shape=array.shape)
@@ -131,7 +130,7 @@ def read_labels(path: Path | str, *, limit_bytes: int = LIMIT_BYTES) -> np.ndarr
     """
     path = Path(path)
     form, header = _header(path)
-    grant(header.nbytes, limit_bytes, where=path.name)
+    grant(max(header.nbytes, _held(path, form)), limit_bytes, where=path.name)
     with _decoding(path):
         values = form.values(path, header)
     if header.has_alpha and len(values) == header.shape[0] and len(values) > 1:
@@ -177,6 +176,11 @@ def _pixels(path: Path, form: Format, header: Header, box: Box | None) -> np.nda
     return array
 
 
+def _held(path: Path, form: Format) -> int:
+    with _decoding(path):
+        return form.held(path)
+
+
 def _without_opaque_alpha(array: np.ndarray, header: Header) -> tuple[np.ndarray, Header]:
     if not header.has_alpha or (array[-1] != _opaque_value(array.dtype)).any():
         return array, header
@@ -207,7 +211,11 @@ def _opaque(values: np.ndarray, path: Path) -> np.ndarray:
 def _whole_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
     if labels.dtype.kind in "ui":
         return labels
-    if not np.isfinite(labels).all() or float(np.abs(labels).max()) >= _EXACT_IN_FLOAT or (labels != np.rint(labels)).any():
+    if (
+        not np.isfinite(labels).all()
+        or float(np.abs(labels).max()) >= _EXACT_IN_FLOAT
+        or (labels != np.rint(labels)).any()
+    ):
         raise LabelError(
             "a label image holds whole numbers",
             where=path.name,

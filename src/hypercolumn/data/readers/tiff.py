@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage, TiffPageSeries
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
 from hypercolumn.data.readers.header import ALPHA, Header, checked
-from hypercolumn.data.readers.tiff_blocks import read_box
+from hypercolumn.data.readers.tiff_blocks import held_bytes, read_box
 from hypercolumn.data.readers.tiff_geometry import channel_names, spacing
 from hypercolumn.data.split import Box
 from hypercolumn.errors import UnreadableFile
@@ -83,6 +83,12 @@ def read_values(path: Path, header: Header) -> np.ndarray:
     with _opened(path) as picture:
         stored = _stored(picture, None)
         return np.array(stored, dtype=_plain(stored.dtype), order="C")
+
+
+def held(path: Path) -> int:
+    """The bytes of the largest strip or tile, or of the whole where blocks cannot be decoded one by one."""
+    with _opened(path) as picture:
+        return held_bytes(picture.series)
 
 
 def _header(picture: _Picture) -> Header:
@@ -165,20 +171,12 @@ def _stored(picture: _Picture, box: Box | None) -> np.ndarray:
 
 
 def _check_all_there(picture: _Picture) -> None:
-    """Raise where the file does not hold all the strips or tiles that it lists."""
-    series, length = picture.series, picture.file.filehandle.size
-    if series.dataoffset is not None and picture.page.is_contiguous:
+    """Raise where the file does not hold all the strips or tiles that its pictures are made of."""
+    series, key, length = picture.series, picture.page, picture.file.filehandle.size
+    if series.dataoffset is not None and key.is_contiguous:
         missing = series.dataoffset + prod(series.shape) * series.dtype.itemsize > length
     else:
-        missing = any(
-            page is None
-            or len(page.dataoffsets) != len(page.databytecounts)
-            or any(
-                not count or offset + count > length
-                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
-            )
-            for page in series
-        )
+        missing = any(page is None or _lacks(page, key, length) for page in series)
     if missing:
         raise UnreadableFile(
             "the file does not hold all of its pixels",
@@ -186,6 +184,14 @@ def _check_all_there(picture: _Picture) -> None:
             why="it was cut off, or never written to its end",
             fix="copy it again from its source",
         )
+
+
+def _lacks(page: TiffPage | TiffFrame, key: TiffPage, length: int) -> bool:
+    """Whether a page has fewer blocks than it needs, empty ones, or some beyond the end of the file."""
+    blocks = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if len(blocks) == 1 and key.is_contiguous:
+        return blocks[0][0] + key.nbytes > length
+    return len(blocks) < prod(key.chunked) or any(not count or offset + count > length for offset, count in blocks)
 
 
 def _plain(dtype: np.dtype) -> np.dtype:

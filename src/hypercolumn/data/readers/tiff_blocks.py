@@ -9,22 +9,51 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-from tifffile import TiffFile, TiffPageSeries
+from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 Ranges = tuple[slice, ...]
 """One range with both ends for each stored axis of a series."""
 
 
+def held_bytes(series: TiffPageSeries) -> int:
+    """The bytes that decoding any box takes besides the box itself."""
+    page = series.keyframe
+    if _is_mapped(series):
+        return 0
+    shape = (page.tiledepth, page.tilelength, page.tilewidth) if page.is_tiled else (1, _strip(page), page.imagewidth)
+    block = prod(shape) * page.samplesperpixel * series.dtype.itemsize
+    return block if _in_blocks(series) else max(block, prod(series.shape) * series.dtype.itemsize)
+
+
 def read_box(file: TiffFile, series: TiffPageSeries, wanted: Ranges, *, path: Path) -> np.ndarray:
     """The stored numbers in these ranges of the stored axes."""
-    page = series.keyframe
-    if series.transform is None:
-        if series.dataoffset is not None and page.is_memmappable:
-            dtype = series.dtype.newbyteorder(file.byteorder)
-            return np.memmap(path, dtype, mode="r", offset=series.dataoffset, shape=series.shape)[wanted]
-        if page.imagedepth == 1 and prod(series.shape) == len(series) * page.size and series.axes.endswith(page.axes):
-            return _from_blocks(file, series, wanted)
+    if _is_mapped(series):
+        dtype = series.dtype.newbyteorder(file.byteorder)
+        return np.memmap(path, dtype, mode="r", offset=series.dataoffset or 0, shape=series.shape)[wanted]
+    if _in_blocks(series):
+        return _from_blocks(file, series, wanted)
     return series.asarray(maxworkers=1)[wanted]
+
+
+def _is_mapped(series: TiffPageSeries) -> bool:
+    return series.transform is None and series.dataoffset is not None and series.keyframe.is_memmappable
+
+
+def _in_blocks(series: TiffPageSeries) -> bool:
+    """Whether every page is flat and lists all of its strips or tiles."""
+    key = series.keyframe
+    blocks = prod(key.chunked)
+    return (
+        series.transform is None
+        and key.imagedepth == 1
+        and prod(series.shape) == len(series) * key.size
+        and series.axes.endswith(key.axes)
+        and all(page is not None and len(page.dataoffsets) == len(page.databytecounts) == blocks for page in series)
+    )
+
+
+def _strip(page: TiffPage) -> int:
+    return min(page.rowsperstrip, page.imagelength)
 
 
 def _from_blocks(file: TiffFile, series: TiffPageSeries, wanted: Ranges) -> np.ndarray:
@@ -55,7 +84,7 @@ def _blocks(
     """The decoded strips or tiles of one page that the box touches: separate sample, top, left, and (y, x, sample)."""
     page, key = series[index], series.keyframe
     assert page is not None, "pages are counted before boxes are read"
-    height, width = (key.tilelength, key.tilewidth) if key.is_tiled else (key.rowsperstrip, key.imagewidth)
+    height, width = (key.tilelength, key.tilewidth) if key.is_tiled else (_strip(key), key.imagewidth)
     down, across = -(-key.imagelength // height), -(-key.imagewidth // width)
     for number, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
         top, left = number // across % down * height, number % across * width

@@ -12,6 +12,7 @@ from typing import Any
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hypercolumn.data.similarity.symmetries import inverse
 from hypercolumn.errors import InvalidArgument
 
 KINDS = ("identical bytes", "identical pixels", "near-duplicate")
@@ -43,6 +44,7 @@ class Pair:
             first, second = self.second, self.first
             object.__setattr__(self, "first", first)
             object.__setattr__(self, "second", second)
+            object.__setattr__(self, "transform", inverse(self.transform))
 
 
 @dataclass(frozen=True)

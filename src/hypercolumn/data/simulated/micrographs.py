@@ -163,8 +163,9 @@ def _haze(rng: np.random.Generator, scanner: Scanner, size: tuple[int, int]) -> 
 
 def _renumber(labels: np.ndarray) -> np.ndarray:
     """Numbers 1, 2, 3 ... for the objects that are inside the image."""
-    numbers, inverse = np.unique(np.append(0, labels), return_inverse=True)
-    return np.arange(numbers.size, dtype=np.uint16)[inverse[1:]].reshape(labels.shape)
+    present = np.bincount(labels.ravel()) > 0
+    present[0] = False
+    return np.where(present, np.cumsum(present), 0).astype(np.uint16)[labels]
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:

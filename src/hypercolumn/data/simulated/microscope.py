@@ -1,13 +1,12 @@
 """A wide-field fluorescence microscope with a camera: from dye in tissue to grey values.
 
-    lambda(x) = L(x) [ (h_s * d)(x) + sum_z (h_s(z) * d_z)(x) + f(x) ] + b      expected photons, in units of Q
-    g(x)      = gain (Poisson(Q lambda) / Q + N(0, read^2)) + offset            stored as 8 bits, clipped
+    lambda(x) = L(x) [ (h_s * (d + f))(x) + sum_z (h_z * d_z)(x) + haze(x) ]
+    g(x)      = gain (Poisson(e Q lambda) / Q + N(0, read^2)) + offset          stored as 8 bits, clipped
 
-d is the dye in focus, d_z what lies above and below and is therefore blurred more, f light that no nucleus sends
-(autofluorescence, haze, debris), L the uneven illumination with its vignetting, h a Gaussian point-spread function
-(its fit to the Airy pattern of wide-field optics: Zhang, Zerubia and Olivo-Marin 2007, doi 10.1364/AO.46.001819), Q
-the photons that one unit of light sends at this exposure. There is no bleaching, no cross-talk and no lateral
-chromatic error.
+d is the dye in focus, f what else glows there (autofluorescence, debris), d_z the dye above and below, which is blurred
+more; the haze is light scattered from far away, L the uneven illumination with its vignetting, h a Gaussian
+point-spread function (Zhang, Zerubia and Olivo-Marin 2007, doi:10.1364/AO.46.001819, on how well it fits), Q the
+photons that one unit of light sends at exposure e = 1. There is no bleaching, no cross-talk and no chromatic error.
 """
 
 from dataclasses import dataclass
@@ -36,8 +35,8 @@ class Scanner:
 
 SCANNERS = (
     Scanner("A", 0.7, 300.0, 0.010, 125.0, 8.0, 0.30, (0.45, 0.55), 0.30),
-    Scanner("B", 1.0, 160.0, 0.015, 95.0, 20.0, 0.55, (0.25, 0.35), 0.45),
-    Scanner("C", 1.4, 100.0, 0.020, 150.0, 4.0, 0.55, (0.70, 0.75), 0.40),
+    Scanner("B", 0.95, 180.0, 0.015, 95.0, 20.0, 0.55, (0.25, 0.35), 0.45),
+    Scanner("C", 1.25, 130.0, 0.020, 150.0, 4.0, 0.55, (0.70, 0.75), 0.40),
 )
 """Sharp and even; lit from one side; blurred and noisy."""
 

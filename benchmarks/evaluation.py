@@ -1,0 +1,209 @@
+"""How often a 95 % interval holds the truth, on simulated cohorts whose truth is known.
+
+Windows of one patient are alike: each patient brings an effect of its own to all its windows (half of their variance),
+and a number of windows drawn from a geometric law, mean 10, so that a few patients bring most. The truth is the figure
+of 100,000 such patients. Beside our interval stand, in the details, the percentile bootstrap over patients and the
+interval that takes windows for independent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.harness import Measured, bar, ratio
+from hypercolumn.evaluation.intervals import Statistic, interval
+from hypercolumn.evaluation.predictions import Predictions, classification_row
+from hypercolumn.evaluation.ranking import auroc
+from hypercolumn.evaluation.scores import headline_score
+
+RUNS = 4_000
+BOOTSTRAP_RUNS = 1_000
+BOOTSTRAP_DRAWS = 200
+MANY = 100_000
+UNIT = "share of intervals that hold the truth"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One simulated cohort: its figure as a function of weights over patients, and the naive interval over windows."""
+
+    statistic: Statistic
+    naive: tuple[float, float]
+
+
+Draw = Callable[[np.random.Generator, int], Drawn]
+
+
+def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS) -> Measured:
+    """The share of `runs` cohorts whose interval holds the figure of very many patients."""
+    truth = float(draw(np.random.default_rng([seed, 1]), MANY).statistic(np.ones((1, MANY)))[0])
+    chance = np.random.default_rng([seed, 2])
+    held, naive, bootstrap, width, undefined = 0, 0, 0, [], 0
+    for run in range(runs):
+        cohort = draw(chance, patients)
+        found = interval(cohort.statistic, patients)
+        naive += cohort.naive[0] <= truth <= cohort.naive[1]
+        if run < BOOTSTRAP_RUNS:
+            weights = chance.multinomial(patients, np.full(patients, 1 / patients), size=BOOTSTRAP_DRAWS)
+            low, high = np.nanpercentile(cohort.statistic(weights.astype(float)), (2.5, 97.5))
+            bootstrap += low <= truth <= high
+        if found.low is None or found.high is None:
+            undefined += 1
+            continue
+        held += found.low <= truth <= found.high
+        width.append(found.high - found.low)
+    return Measured(
+        held / (runs - undefined),
+        details={
+            "percentile bootstrap over patients": bootstrap / min(runs, BOOTSTRAP_RUNS),
+            "windows taken for independent": naive / runs,
+            "truth": round(truth, 4),
+            "median width": round(float(np.median(width)), 4),
+            "runs": runs,
+            "without an interval": undefined,
+        },
+    )
+
+
+def auroc_of_windows(chance: np.random.Generator, patients: int) -> Drawn:
+    """Each window has a label of its own, more or less often in each patient."""
+    patient, effect, noise = _windows(chance, patients)
+    truth = chance.random(len(patient)) < chance.random(patients)[patient]
+    return _auroc(patient, truth, 1.6 * truth + effect + noise)
+
+
+def auroc_of_patients(chance: np.random.Generator, patients: int) -> Drawn:
+    """All windows of a patient share its label, which four patients in ten have."""
+    patient, effect, noise = _windows(chance, patients)
+    truth = (np.arange(patients) < round(0.4 * patients))[patient]
+    return _auroc(patient, truth, 1.6 * truth + effect + noise)
+
+
+def mean_dice(chance: np.random.Generator, patients: int) -> Drawn:
+    """Each patient's pooled Dice, then the mean over patients."""
+    patient, twice, both = _segmented(chance, patients, spread=0.5)
+    own = np.bincount(patient, twice, minlength=patients) / np.bincount(patient, both, minlength=patients)
+    windows = twice / both
+    reach = 1.96 * windows.std() / np.sqrt(len(windows))
+    return Drawn(lambda weights: weights @ own / weights.sum(axis=1), (windows.mean() - reach, windows.mean() + reach))
+
+
+def pooled_dice(chance: np.random.Generator, patients: int) -> Drawn:
+    """A ratio of sums over patients whose lesions differ in size (log-normal, deviation 1), so that a few decide."""
+    patient, twice, both = _segmented(chance, patients, spread=1.0)
+    above, below = (np.bincount(patient, part, minlength=patients) for part in (twice, both))
+    value = twice.sum() / both.sum()
+    reach = 1.96 * np.sqrt(np.square(twice - value * both).sum()) / both.sum()
+    return Drawn(lambda weights: (weights @ above) / (weights @ below), (value - reach, value + reach))
+
+
+@bar("coverage of AUROC, windows with labels of their own, 20 patients", unit=UNIT, at_least=0.93, at_most=0.97, seed=1)
+def auroc_windows_20() -> Measured:
+    return coverage(auroc_of_windows, 20, seed=1)
+
+
+@bar("coverage of AUROC, windows with labels of their own, 40 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=2)
+def auroc_windows_40() -> Measured:
+    return coverage(auroc_of_windows, 40, seed=2)
+
+
+@bar("coverage of AUROC, windows with labels of their own, 80 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=3)
+def auroc_windows_80() -> Measured:
+    return coverage(auroc_of_windows, 80, seed=3)
+
+
+@bar("coverage of AUROC, patients with one label, 20 patients", unit=UNIT, at_least=0.93, at_most=0.97, seed=4)
+def auroc_patients_20() -> Measured:
+    return coverage(auroc_of_patients, 20, seed=4)
+
+
+@bar("coverage of AUROC, patients with one label, 40 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=5)
+def auroc_patients_40() -> Measured:
+    return coverage(auroc_of_patients, 40, seed=5)
+
+
+@bar("coverage of AUROC, patients with one label, 80 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=6)
+def auroc_patients_80() -> Measured:
+    return coverage(auroc_of_patients, 80, seed=6)
+
+
+@bar("coverage of mean Dice, 20 patients", unit=UNIT, at_least=0.93, at_most=0.97, seed=7)
+def mean_dice_20() -> Measured:
+    return coverage(mean_dice, 20, seed=7)
+
+
+@bar("coverage of mean Dice, 40 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=8)
+def mean_dice_40() -> Measured:
+    return coverage(mean_dice, 40, seed=8)
+
+
+@bar("coverage of mean Dice, 80 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=9)
+def mean_dice_80() -> Measured:
+    return coverage(mean_dice, 80, seed=9)
+
+
+@bar("coverage of pooled Dice, 20 patients", unit=UNIT, at_least=0.92, at_most=0.97, seed=10)
+def pooled_dice_20() -> Measured:
+    return coverage(pooled_dice, 20, seed=10)
+
+
+@bar("coverage of pooled Dice, 40 patients", unit=UNIT, at_least=0.93, at_most=0.96, seed=11)
+def pooled_dice_40() -> Measured:
+    return coverage(pooled_dice, 40, seed=11)
+
+
+@bar("coverage of pooled Dice, 80 patients", unit=UNIT, at_least=0.94, at_most=0.96, seed=12)
+def pooled_dice_80() -> Measured:
+    return coverage(pooled_dice, 80, seed=12)
+
+
+@bar("AUROC with its interval, 5,000 records of 200 patients", unit="times faster than 200 bootstrap draws", at_least=10)
+def faster_than_bootstrap() -> Measured:
+    chance = np.random.default_rng(0)
+    patient, effect, noise = _windows(chance, 500)
+    patient, truth = patient[:5_000] % 200, chance.random(5_000) < 0.4
+    score = stats.norm.cdf(1.6 * truth + (effect + noise)[:5_000])
+    rows = {
+        str(index): {"record": str(index), "fold": "1", "unit": str(patient[index])}
+        | classification_row(truth[index], [1 - score[index], score[index]])
+        for index in range(5_000)
+    }
+    predictions = Predictions.from_rows(rows, target_kind="class", classes=("no", "yes"))
+    members = [np.flatnonzero(patient == one) for one in range(200)]
+
+    def bootstrap() -> list[float]:
+        drawn = (np.concatenate([members[one] for one in chance.integers(0, 200, 200)]) for _ in range(200))
+        return [roc_auc_score(truth[chosen], score[chosen]) for chosen in drawn]
+
+    timed = ratio(bootstrap, lambda: headline_score(predictions), repeats=5)
+    return Measured(timed.value, details=timed.details("bootstrap", "interval"))
+
+
+def _windows(chance: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The patient of each window, the patient's effect on it, and its own noise; together of unit variance."""
+    patient = np.repeat(np.arange(patients), chance.geometric(0.1, patients))
+    half = np.sqrt(0.5)
+    return patient, half * chance.normal(size=patients)[patient], half * chance.normal(size=len(patient))
+
+
+def _auroc(patient: np.ndarray, truth: np.ndarray, score: np.ndarray) -> Drawn:
+    """The area as a function of patients' weights, with the interval of Hanley and McNeil 1982 over windows."""
+    value = float(auroc(truth, score))
+    with_it, without = truth.sum(), (~truth).sum()
+    first, second = value / (2 - value) - value**2, 2 * value**2 / (1 + value) - value**2
+    variance = (value * (1 - value) + (with_it - 1) * first + (without - 1) * second) / (with_it * without)
+    reach = 1.96 * np.sqrt(variance)
+    return Drawn(lambda weights: auroc(truth, score, weights=weights[:, patient]), (value - reach, value + reach))
+
+
+def _segmented(
+    chance: np.random.Generator, patients: int, *, spread: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The patient of each window with the two sums of its Dice: 2 TP, and 2 TP + FP + FN."""
+    patient, effect, noise = _windows(chance, patients)
+    size = np.exp(spread * chance.normal(size=patients)[patient] + 0.5 * chance.normal(size=len(patient)))
+    quality = 1 / (1 + np.exp(-(2.2 + 1.1 * effect + 0.7 * noise)))
+    return patient, 2 * size * quality, 2 * size

@@ -1,0 +1,133 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hypercolumn.errors import InvalidArgument, ManifestError, ShapeMismatch
+from hypercolumn.evaluation.predictions import Predictions, classification_row, group_column, segmentation_row
+
+CLASSES = ("background", "nucleus")
+
+
+def who(name, *, unit="anna", **groups):
+    return {"record": name, "fold": "1", "unit": unit, **groups}
+
+
+def segmented():
+    chance = np.random.default_rng(0)
+    rows = {}
+    for name in ("a", "b[0:4,0:9]", "c"):
+        truth, predicted = chance.integers(0, 2, (2, 9, 9))
+        probabilities = np.stack([1 - 0.8 * predicted, 0.8 * predicted])
+        numbers = segmentation_row(truth, predicted, probabilities, classes=CLASSES, spacing=(1, 2), spacing_unit="um")
+        rows[name] = who(name[0], site="007", scanner=None) | numbers
+    return Predictions.from_rows(rows, target_kind="mask", classes=CLASSES, groups=("site", "scanner"))
+
+
+def classified(truth=1, **changed):
+    rows = {"a": who("a") | classification_row(truth, [0.25, 0.75]) | changed}
+    return Predictions.from_rows(rows, target_kind="class", classes=("no", "yes"))
+
+
+def test_what_is_written_is_read_again_to_the_last_bit(tmp_path):
+    predictions = segmented()
+    table, sheet, _ = predictions.write(tmp_path / "fold.1")
+    assert (table.name, sheet.name) == ("fold.1.parquet", "fold.1.csv")
+    read = Predictions.read(tmp_path / "fold.1")
+    pd.testing.assert_frame_equal(read.table, predictions.table)
+    assert (read.target_kind, read.classes, read.groups) == ("mask", CLASSES, ("site", "scanner"))
+
+
+def test_the_csv_alone_is_enough_and_leading_zeros_survive(tmp_path):
+    predictions = segmented()
+    predictions.write(tmp_path / "predictions")[0].unlink()
+    read = Predictions.read(tmp_path / "predictions")
+    pd.testing.assert_frame_equal(read.table, predictions.table)
+    assert read.table["site"].unique().tolist() == ["007"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"classes": []}', "[1]"])
+def test_a_damaged_description_is_an_error_that_names_the_table(tmp_path, damage):
+    segmented().write(tmp_path / "predictions")
+    (tmp_path / "predictions.json").write_text(damage)
+    with pytest.raises(ManifestError, match="predictions cannot be read"):
+        Predictions.read(tmp_path / "predictions")
+
+
+def test_a_table_cut_off_is_an_error(tmp_path):
+    table, *_ = segmented().write(tmp_path / "predictions")
+    table.write_bytes(table.read_bytes()[:200])
+    with pytest.raises(ManifestError, match="predictions cannot be read"):
+        Predictions.read(tmp_path / "predictions")
+
+
+def test_a_table_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(ManifestError, match="cannot be read"):
+        Predictions.read(tmp_path / "predictions")
+
+
+@pytest.mark.parametrize(
+    "name", ["record", "unit", "truth", "truth_3", "p_0", "tp_12", "surface_95_1", "reliability_1"]
+)
+def test_a_cohort_column_never_takes_the_place_of_one_of_our_own(name):
+    assert group_column(name) == f"cohort.{name}"
+
+
+@pytest.mark.parametrize("name", ["site", "tp", "p_value", "unit_of_care", "Fold", "samples_taken"])
+def test_other_columns_keep_their_names(name):
+    assert group_column(name) == name
+
+
+def test_a_table_names_who_and_holds_the_numbers_of_its_kind():
+    with pytest.raises(ManifestError, match="no column 'unit'"):
+        Predictions.from_rows({"a": {"record": "a", "fold": "1"}}, target_kind="class", classes=("no", "yes"))
+    with pytest.raises(ManifestError, match="'truth', 'p_0', 'p_1'"):
+        Predictions.from_rows({"a": who("a")}, target_kind="class", classes=("no", "yes"))
+    with pytest.raises(ManifestError, match="no rows"):
+        Predictions(classified().table.iloc[:0], "class", ("no", "yes"))
+    with pytest.raises(InvalidArgument, match="target_kind"):
+        Predictions(classified().table, "number", ("no", "yes"))
+
+
+def test_a_piece_predicted_twice_and_a_prediction_that_is_missing_are_named():
+    table = classified().table
+    with pytest.raises(ManifestError, match="predicted twice"):
+        Predictions(pd.concat([table, table]), "class", ("no", "yes"))
+    with pytest.raises(ManifestError, match="missing: 'p_1'"):
+        classified(p_1=np.nan)
+
+
+def test_selected_pieces_come_in_the_order_asked_for():
+    assert segmented().select(["c", "a"]).table.index.to_list() == ["c", "a"]
+
+
+def test_a_segmentation_row_by_hand():
+    truth, predicted = np.array([[0, 1, 1], [0, 0, 1]]), np.array([[0, 1, 0], [1, 0, 1]])
+    likely = np.array([[0.0, 1.0, 0.4], [0.6, 0.1, 0.9]])
+    row = segmentation_row(truth, predicted, np.stack([1 - likely, likely]), classes=CLASSES)
+    assert [row[f"{kind}_1"] for kind in ("tp", "fp", "fn", "tn")] == [2, 1, 1, 2]
+    assert [row[f"{kind}_0"] for kind in ("tp", "fp", "fn", "tn")] == [2, 1, 1, 2]
+    assert row["distance_unit"] == "samples"
+    assert row["samples"] == 6
+    assert row["brier_sum"] == pytest.approx(0.6**2 + 0.6**2 + 0.1**2 + 0.1**2)
+    number, summed, true = json.loads(row["reliability_1"])
+    assert (sum(number), sum(summed), sum(true)) == pytest.approx((6, likely.sum(), 3))
+
+
+def test_distances_are_in_the_unit_of_the_spacing():
+    truth, predicted = np.array([1, 0, 0, 0]), np.array([0, 0, 1, 0])
+    row = segmentation_row(truth, predicted, classes=CLASSES, spacing=(0.5,), spacing_unit="um")
+    assert (row["surface_mean_1"], row["surface_95_1"], row["distance_unit"]) == (1.0, 1.0, "um")
+    assert "reliability_1" not in row
+
+
+def test_rows_refuse_what_does_not_fit():
+    with pytest.raises(ShapeMismatch, match="probabilities are"):
+        segmentation_row(np.zeros(4, int), np.zeros(4, int), np.zeros((2, 5)), classes=CLASSES)
+    with pytest.raises(InvalidArgument, match="probabilities"):
+        classification_row(0, [0.5, np.nan])
+    with pytest.raises(InvalidArgument, match="truth"):
+        classification_row(2, [0.5, 0.5])
+    with pytest.raises(ShapeMismatch):
+        classification_row([1, 0, 1], [0.5, 0.5])
