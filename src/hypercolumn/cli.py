@@ -74,7 +74,9 @@ def check(
     target: Annotated[Path, typer.Argument(help="a study file, or a run whose certificate is verified again")],
     set_: Set = None,
     full: Annotated[bool, typer.Option("--full", help="hash whole files, not samples of them")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="also say how long, how much memory and disk a run takes")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="also say how long, how much memory and disk a run takes")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Everything that can be known before training: files, labels, lineage, copies, the split."""
@@ -100,7 +102,9 @@ def train(
     set_: Set = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="a run to go on with")] = None,
     devices: Annotated[int | None, typer.Option(help="processes on this machine")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how long, how much memory and disk it takes")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say how long, how much memory and disk it takes")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Check, train, evaluate, audit and report."""
@@ -163,8 +167,13 @@ def predict(
 def audit(
     run: Annotated[Path | None, typer.Argument(help="a run")] = None,
     manifest: Annotated[Path | None, typer.Option(help="anybody's manifest, with a fold or side column")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="anybody's predictions: record, truth, p_0, p_1, ...")] = None,
-    columns: Annotated[list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="input, patient, specimen, site, target, side or fold")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="anybody's predictions: record, truth, p_0, p_1, ...")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="ROLE=NAME", help="input, patient, specimen, site, target, side or fold"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write the findings as JSON")] = None,
     debug: Debug = False,
 ) -> None:
@@ -220,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. Errors are said in words, with a traceback only where it was asked for."""
     debug = "--debug" in arguments
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     try:
         result = app(list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
@@ -244,7 +254,10 @@ def run_command(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"error[E-BUG] {type(error).__name__}: {error}\n  why    this is a bug of hypercolumn\n  fix    run again with --debug and report the traceback", err=True)
+        typer.echo(
+            f"error[E-BUG] {type(error).__name__}: {error}\n  why    this is a bug of hypercolumn\n  fix    run again with --debug and report the traceback",
+            err=True,
+        )
         return 1
 
 
@@ -253,7 +266,9 @@ def _usage(error: Any) -> None:
     import difflib
 
     message = error.format_message()
-    verbs = [command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands]
+    verbs = [
+        command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
+    ]
     word = message.split("'")[1] if "'" in message else ""
     close = difflib.get_close_matches(word, verbs, n=1) if "No such command" in message else []
     typer.echo(f"error[E-USAGE] {message}", err=True)
@@ -288,7 +303,9 @@ def _next(command: str) -> None:
 def _role(item: str) -> tuple[str, str]:
     role, separator, name = item.partition("=")
     if not separator:
-        raise UsageError(f"--column {item!r} is not of the form role=name", fix="for example --column patient=patient_id")
+        raise UsageError(
+            f"--column {item!r} is not of the form role=name", fix="for example --column patient=patient_id"
+        )
     return role, name
 
 
@@ -300,7 +317,9 @@ def _show_findings(findings: Sequence[Any]) -> None:
 
 
 def _split_words(split: Any) -> str:
-    sizes = ", ".join(f"{fold.name}: {len(fold.training)}/{len(fold.validation)}/{len(fold.test)}" for fold in split.folds)
+    sizes = ", ".join(
+        f"{fold.name}: {len(fold.training)}/{len(fold.validation)}/{len(fold.test)}" for fold in split.folds
+    )
     gap = f"; gap {', '.join(f'{axis} {samples}' for axis, samples in split.gap.items())}" if split.gap else ""
     notes = "".join(f"\n  {note}" for note in split.notes)
     return f"split: {split.kind}, {len(split.units)} units, training/validation/test by fold {sizes}{gap}{notes}"
@@ -333,7 +352,10 @@ def _finished(run: Any) -> None:
     if best is not None:
         _say(f"best without a CNN ({name}): {best}")
     findings = run.findings
-    counts = [f"{sum(finding.severity == kind for finding in findings)} {kind}" for kind in ("blocking", "warning", "not checked")]
+    counts = [
+        f"{sum(finding.severity == kind for finding in findings)} {kind}"
+        for kind in ("blocking", "warning", "not checked")
+    ]
     _say(f"findings: {', '.join(counts)}")
     _say(f"report: {run.folder / 'report.html'}")
     _next(f"hypercolumn predict {run.folder} IMAGE -o predictions/")

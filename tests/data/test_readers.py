@@ -558,6 +558,24 @@ def test_a_png_colour_outside_its_palette_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "a.png")
 
 
+def test_a_jpeg_too_short_for_the_pixels_that_it_claims_is_refused(tmp_path: Path) -> None:
+    """A decoder fills what is missing with grey, however much that is."""
+    Image.fromarray(GREY.astype(np.uint8)).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    size = struct.pack(">HH", 40, 56)
+    (tmp_path / "a.jpg").write_bytes(content.replace(size, struct.pack(">HH", 40_000, 56_000), 1))
+    assert read_header(tmp_path / "a.jpg").space == (40_000, 56_000)
+    with pytest.raises(UnreadableFile, match="cut off"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_blank_jpeg_is_not_too_short(tmp_path: Path) -> None:
+    Image.new("L", (4096, 4096), 128).save(tmp_path / "a.jpg", quality=5, optimize=True)
+    assert read_image(tmp_path / "a.jpg").array.shape == (1, 4096, 4096)
+    Image.new("L", (4096, 4096), 128).save(tmp_path / "b.jpg", quality=5, progressive=True)
+    assert read_image(tmp_path / "b.jpg").array.shape == (1, 4096, 4096)
+
+
 def test_a_tiff_that_lists_fewer_blocks_than_it_needs_is_refused(tmp_path: Path) -> None:
     """tifffile fills what is missing with zeros."""
     tifffile.imwrite(tmp_path / "a.tif", GREY, tile=(16, 16), metadata=None)

@@ -21,6 +21,12 @@ def test_counts_are_those_of_scikit_learn():
     np.testing.assert_array_equal(found.true_positive, known[:, 1, 1])
 
 
+def test_an_image_too_large_to_be_counted_at_once_is_counted_whole():
+    labels = np.tile(np.array([0, 1, 1], dtype=np.uint8), 500_001).reshape(3, -1)
+    found = counts(labels, np.zeros_like(labels), classes=2)
+    assert (found.false_negative[1], found.true_positive[0]) == (1_000_002, 500_001)
+
+
 def test_dice_and_iou_are_those_of_scikit_learn():
     chance = np.random.default_rng(1)
     truth, predicted = chance.integers(0, 3, (2, 500))

@@ -6,6 +6,7 @@ import pytest
 
 from hypercolumn.errors import InvalidArgument, ManifestError, ShapeMismatch
 from hypercolumn.evaluation.predictions import Predictions, classification_row, group_column, segmentation_row
+from hypercolumn.evaluation.scores import scores
 
 CLASSES = ("background", "nucleus")
 
@@ -25,8 +26,8 @@ def segmented():
     return Predictions.from_rows(rows, target_kind="mask", classes=CLASSES, groups=("site", "scanner"))
 
 
-def classified(truth=1, **changed):
-    rows = {"a": who("a") | classification_row(truth, [0.25, 0.75]) | changed}
+def classified(**changed):
+    rows = {"a": who("a") | classification_row(1, [0.25, 0.75]) | changed}
     return Predictions.from_rows(rows, target_kind="class", classes=("no", "yes"))
 
 
@@ -96,6 +97,22 @@ def test_a_piece_predicted_twice_and_a_prediction_that_is_missing_are_named():
         Predictions(pd.concat([table, table]), "class", ("no", "yes"))
     with pytest.raises(ManifestError, match="missing: 'p_1'"):
         classified(p_1=np.nan)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"truth": 2}, {"truth": -1}, {"truth": 0.5}, {"p_0": 1.5}, {"p_1": -0.1}, {"p_1": "high"}]
+)
+def test_numbers_that_no_prediction_can_have_are_refused_with_the_piece(wrong):
+    with pytest.raises(ManifestError, match=next(iter(wrong))) as caught:
+        classified(**wrong)
+    assert caught.value.problem.where == "a"
+
+
+def test_damaged_reliability_counts_are_an_error_that_names_the_column():
+    predictions = segmented()
+    predictions.table["reliability_1"] = ["[]", "{", None]
+    with pytest.raises(ManifestError, match="reliability_1"):
+        scores(predictions)
 
 
 def test_selected_pieces_come_in_the_order_asked_for():

@@ -14,7 +14,7 @@ from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.sides import Crossing, check_records, crossings
 from hypercolumn.audit.wording import counted, listed, percent
 from hypercolumn.data.cohort import Cohort
-from hypercolumn.data.similarity import KINDS, Pair, Similarity, large_clusters, units_of
+from hypercolumn.data.similarity import KINDS, Pair, Similarity, large_clusters, joined_units
 from hypercolumn.data.split import Split
 
 SHOWN = 32
@@ -96,7 +96,7 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
 def _large(similarity: Similarity, units: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
     unit_of = {record: unit for unit, records in units.items() for record in records}
     for cluster in large_clusters(similarity, units) if units else ():
-        joined = sorted(units_of(cluster, unit_of))
+        joined = sorted(joined_units(cluster, unit_of))
         inside = [pair for pair in similarity.pairs if pair.first in set(cluster)]
         yield Finding(
             "A-DUPLICATES-LARGE-CLUSTER",

@@ -87,6 +87,9 @@ class Affine:
                 raise InvalidArgument(
                     name, getattr(self, name), fix="give a number from 0: draws are symmetric around none"
                 )
+        for plane in self.planes or ():
+            if len(plane) != 2 or not 0 <= plane[0] < plane[1]:
+                raise InvalidArgument("planes", self.planes, fix="name each plane by its two axes, the lower first")
 
     def draw(self, rng: np.random.Generator, dims: int) -> AffineRecord:
         planes = list(combinations(range(dims), 2))

@@ -173,8 +173,17 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def example_input(network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None) -> Tensor:
     """Zeros (1, channel, *shape) of the type and on the device of the network's parameters."""
     channels = channels_of(network) if in_channels is None else in_channels
-    weights = next((weight for weight in network.parameters() if weight.is_floating_point()), torch.zeros(()))
+    weights = parameter_of(network)
     return torch.zeros((1, channels, *shape), dtype=weights.dtype, device=weights.device)
+
+
+def parameter_of(network: nn.Module) -> Tensor:
+    """A weight of the network, for its number format and device; where it has none, a float32 on the processor.
+
+    >>> parameter_of(nn.Conv1d(1, 1, 1).double()).dtype
+    torch.float64
+    """
+    return next((weight for weight in network.parameters() if weight.is_floating_point()), torch.zeros(()))
 
 
 def channels_of(network: nn.Module) -> int:

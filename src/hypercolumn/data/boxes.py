@@ -4,10 +4,10 @@ Two half-open boxes are apart when on some axis at least `gap` samples lie betwe
 
     max over axes of ( max(start_a, start_b) - min(stop_a, stop_b) - gap ) >= 0
 
-An array is cut into as many blocks as folds, along its longest axis or on a grid over its two longest, and each block
-into cells no shorter than the gap. What is apart from a block is the array less the block grown by the gap on every
-side; it is cut up again into disjoint boxes, the largest first. Only geometry stands here: records and folds are
-`regions`'.
+An array is cut into as many blocks as folds, along its longest axis or on a grid over its two longest, whichever
+leaves more to learn from in its worst fold, and each block into cells no shorter than the gap. What is apart from a
+block is the array less the block grown by the gap on every side; it is cut up again into disjoint boxes, the largest
+first. Only geometry stands here: records and folds are `regions`'.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,16 +51,18 @@ def lay_out(layout: Layout, rng: np.random.Generator) -> tuple[Cut, ...] | None:
     Cut(test=(((0, 1),), ((1, 3),), ((3, 4),), ((4, 6),)), validation=(), training=(((7, 12),),))
     """
     order = sorted(range(len(layout.shape)), key=lambda axis: (-layout.shape[axis], -axis))
+    best: tuple[int, tuple[Cut, ...]] = (0, ())
     for blocks in _grids(layout.folds, order):
         if all(layout.shape[axis] >= count for axis, count in blocks.items()):
             cuts = _cut(layout, blocks, rng)
-            if cuts is not None:
-                return cuts
-    return None
+            worst = min(sum(map(volume, cut.training)) for cut in cuts)
+            if worst > best[0]:
+                best = worst, cuts
+    return best[1] or None
 
 
 def largest_gap(layout: Layout) -> int:
-    """The largest gap up to the one asked for, the same along each axis, that leaves something to learn from; -1: none.
+    """The largest gap, up to the one asked for, that leaves something to learn from in every fold; -1 where none does.
 
     >>> largest_gap(Layout(shape=(20,), gap=(9,), least=(1,), folds=5, validation=0.2))
     7
@@ -84,7 +86,7 @@ def _grids(folds: int, order: Sequence[int]) -> Iterator[dict[int, int]]:
                 yield {order[0]: folds // few, order[1]: few}
 
 
-def _cut(layout: Layout, blocks: Mapping[int, int], rng: np.random.Generator) -> tuple[Cut, ...] | None:
+def _cut(layout: Layout, blocks: Mapping[int, int], rng: np.random.Generator) -> tuple[Cut, ...]:
     edges = [_spans(0, length, blocks.get(axis, 1)) for axis, length in enumerate(layout.shape)]
     cells_in = [
         [_cells(span, layout.gap[axis]) if axis in blocks else [span] for span in spans]
@@ -95,24 +97,16 @@ def _cut(layout: Layout, blocks: Mapping[int, int], rng: np.random.Generator) ->
         for block in product(*(range(len(spans)) for spans in edges))
     ]
     cells = [cell for test in tests for cell in test]
-    cuts = []
-    for test in tests:
-        cut = _one_fold(layout, test, cells, rng)
-        if cut is None:
-            return None
-        cuts.append(cut)
-    return tuple(cuts)
+    return tuple(_one_fold(layout, test, cells, rng) for test in tests)
 
 
-def _one_fold(layout: Layout, test: Sequence[Box], cells: Sequence[Box], rng: np.random.Generator) -> Cut | None:
+def _one_fold(layout: Layout, test: Sequence[Box], cells: Sequence[Box], rng: np.random.Generator) -> Cut:
     """What is left to learn from, and a validation region of about the wished size, or smaller where room is short.
 
     A validation region is taken only where as much is left to learn from as it watches.
     """
     block = hull(test)
     training = _free_boxes(layout, [block])
-    if not training:
-        return None
     wanted = layout.validation * (prod(layout.shape) - volume(block))
     for group in _regions_to_watch(layout, cells, block, wanted) if wanted else ():
         options = [(region, _free_boxes(layout, [block, hull(region)])) for region in group]

@@ -16,6 +16,7 @@ and judges the split anew.
 Units and records stand under their names in the manifest: use pseudonyms there, not patients' names.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -84,6 +85,8 @@ class Certificate:
             unfinished.write_text(text, encoding="utf-8")
             os.replace(unfinished, path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
             raise OutputNotWritable("the certificate cannot be written", where=str(path), why=str(error)) from None
         return path
 

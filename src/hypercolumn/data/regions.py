@@ -42,10 +42,10 @@ def by_region(
     Where the cohort has a position column its specimens are stacks and are cut along their slices: give `gap` for "z",
     in slices; slices are counted in the order of their positions. Otherwise every record is cut by itself: give the
     spatial `shapes` of the records, the names of their `axes` and a gap for each. A record is cut along its longest
-    axis, or on a grid over its two longest where the folds do not fit along one. `least` is the shortest training piece
-    worth having along an axis (the window that will be cut from it), 1 by default. `validation` is the share of what is
-    not tested. A slice in one of the `clusters` with a slice that is scored is left out of training; whole images that
-    are near-duplicates of each other are refused.
+    axis, or on a grid over its two longest where that leaves more to learn from. `least` is the shortest training
+    piece worth having along an axis (the window that will be cut from it), 1 by default. `validation` is the share of
+    what is not tested. A slice in one of the `clusters` with a slice that is scored is left out of training; whole
+    images that are near-duplicates of each other are refused.
 
     Raises SplitError where gap and folds do not fit, with the largest gap that does.
 
@@ -209,14 +209,7 @@ def _stacks(cohort: Cohort) -> Iterator[tuple[str, list[list[str]]]]:
     """
     column = cohort.columns.position
     assert column is not None
-    positions = pd.to_numeric(cohort.table[column], errors="coerce").astype(float)
-    wrong = [str(record) for record, value in positions.items() if not np.isfinite(value)]
-    if wrong:
-        raise SplitError(
-            f"column {column!r} holds no number for {', '.join(wrong[:5])}{', ...' if len(wrong) > 5 else ''}",
-            why="slices cannot be put in order",
-            fix="number the slices of each stack in their order",
-        )
+    positions = pd.to_numeric(cohort.table[column]).astype(float)
     lineage = list(zip(*(cohort.level(level) for level in cohort.levels), strict=True)) or [("stack",)] * len(cohort)
     stacks: dict[tuple[str, ...], dict[float, list[str]]] = {}
     for record, values, position in zip(cohort.records, lineage, positions, strict=True):

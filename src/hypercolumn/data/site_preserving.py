@@ -37,6 +37,9 @@ class Assignment:
     """The fold of each site; `imbalance` is the objective, `gap` how far below it the optimum might still lie.
 
     `gap` is relative, 0 where the optimum was proved and None where the solver had no lower bound above zero.
+
+    >>> print(Assignment(folds=(0, 1), imbalance=0.5, gap=0.034, seconds=10.0))
+    site-preserving folds: stopped at the time limit with a gap of 3.4 %
     """
 
     folds: tuple[int, ...]
@@ -47,6 +50,13 @@ class Assignment:
     @property
     def proved(self) -> bool:
         return self.gap is not None and self.gap <= 1e-6
+
+    def __str__(self) -> str:
+        if self.proved:
+            return "site-preserving folds: proved optimal"
+        if self.gap is None:
+            return "site-preserving folds: stopped at the time limit with no bound on how much better they could be"
+        return f"site-preserving folds: stopped at the time limit with a gap of {100 * self.gap:.1f} %"
 
 
 def site_preserving(
@@ -99,7 +109,7 @@ def site_preserving(
         validation=validation,
         rng=rng,
         names=[f"fold-{number + 1}" for number in range(folds)],
-        notes=(_note(assignment),),
+        notes=(str(assignment),),
     )
 
 
@@ -202,11 +212,3 @@ def _constraints(counts: np.ndarray, folds: int) -> list[LinearConstraint]:
     if kinds > 1:
         rows.append(LinearConstraint(sparse.hstack([holders, nothing(holders.shape[0])]).tocsr(), -np.inf, most))
     return rows
-
-
-def _note(assignment: Assignment) -> str:
-    if assignment.proved:
-        return "site-preserving folds: proved optimal"
-    if assignment.gap is None:
-        return "site-preserving folds: stopped at the time limit with no bound on how much better they could be"
-    return f"site-preserving folds: stopped at the time limit with a gap of {100 * assignment.gap:.1f} %"

@@ -80,7 +80,9 @@ def _decoded(path: Path) -> str:
             fix="save it again as CSV UTF-8 (in a spreadsheet: Save as, CSV UTF-8)",
         ) from None
     if "\0" in text:
-        raise ManifestError("the manifest is not text", where=path.name, why="it holds zero bytes", fix="save as CSV UTF-8")
+        raise ManifestError(
+            "the manifest is not text", where=path.name, why="it holds zero bytes", fix="save as CSV UTF-8"
+        )
     return text
 
 

@@ -60,8 +60,7 @@ def units_of(
 
 
 def joining_levels(cohort: Cohort, generalises_to: str) -> tuple[str, ...]:
-    """The lineage levels that tie records together, coarse to fine: all that are given, site only where it is the
-    claim.
+    """The lineage levels that tie records together, coarse to fine: all given, site only where it is the claim.
 
     >>> from hypercolumn.data.cohort import Columns
     >>> table = pd.DataFrame({"image": ["1.png"], "who": ["A"], "where": ["north"]})

@@ -62,7 +62,7 @@ def judge_split(
     >>> one, two = Piece("1"), Piece("2")
     >>> split = Split("hold-out", "specimen", {"1": (one,), "2": (two,)}, (Fold("f", (one,), (), (two,)),), 0)
     >>> [check.passed for check, _ in judge_split(split, cohort)]
-    [True, True, True, None, True, True, None]
+    [True, True, True, None, None, True, None]
     """
     region = split.generalises_to == "region"
     levels = [level for level in cohort.levels if level != "site" or split.generalises_to == "site"]
@@ -77,7 +77,11 @@ def judge_split(
             "a region split shares its specimen" if region else ", ".join(levels) or "no lineage is named",
             None if region or not levels else _lineage_apart(split, cohort, levels),
         ),
-        ("near-duplicates stay on one side", f"{len(clusters)} clusters", _clusters_whole(split, clusters)),
+        (
+            "near-duplicates stay on one side",
+            f"{len(clusters)} clusters" if clusters else "none were given",
+            _clusters_whole(split, clusters) if clusters else None,
+        ),
         ("every unit is tested once", folds, _tested_once(split)),
         (
             "the gap is kept",

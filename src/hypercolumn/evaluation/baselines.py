@@ -134,7 +134,14 @@ def answer(
     spacing: Sequence[float] | None = None,
     spacing_unit: str | None = None,
 ) -> list[dict[str, object]]:
-    """The rows of a fitted baseline on test pieces, of the form that `Predictions.from_rows` takes from a network."""
+    """The rows of a fitted baseline on test pieces, of the form that `Predictions.from_rows` takes from a network.
+
+    >>> [baseline] = [one for one in baselines_for("class", classes=2) if one.name == "majority class"]
+    >>> image, metadata = np.zeros((1, 4, 4)), pd.DataFrame(index=range(4))
+    >>> fitted = baseline.fit([image] * 4, [0, 0, 1, 0], metadata)
+    >>> answer(fitted, [image], [1], metadata[:1], target_kind="class", classes=("benign", "malignant"))
+    [{'truth': 1, 'p_0': 0.75, 'p_1': 0.25}]
+    """
     rows = []
     for position, (image, target) in enumerate(zip(images, targets, strict=True)):
         chances = fitted.predict(image, metadata.iloc[position])

@@ -24,6 +24,9 @@ from hypercolumn.evaluation.overlap import ratio
 BINS = 10
 """Bins of equal width over probability, the last one closed."""
 
+BIASED = "never below 0, so that chance alone makes it positive"
+"""What a reader of an expected calibration error must know; no interval mends it."""
+
 TEMPERATURES = (0.05, 20.0)
 """The range in which a temperature is looked for."""
 
@@ -127,7 +130,11 @@ class Temperature:
 
 
 def logits_of(probabilities: np.ndarray, *, independent: bool) -> np.ndarray:
-    """Logits whose softmax, or sigmoid where `independent`, are these probabilities; 0 and 1 are drawn in by 1e-7."""
+    """Logits whose softmax, or sigmoid where `independent`, are these probabilities; 0 and 1 are drawn in by 1e-7.
+
+    >>> logits_of(np.array([0.5, 0.5]), independent=True)
+    array([0., 0.])
+    """
     drawn_in = np.clip(np.asarray(probabilities, dtype=float), _LEAST, 1 - _LEAST)
     return special.logit(drawn_in) if independent else np.log(drawn_in)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from hypercolumn.evaluation import agreement, overlap, ranking
-from hypercolumn.evaluation.calibration import BINS, brier, expected_calibration_error
+from hypercolumn.evaluation.calibration import BIASED, BINS, brier, expected_calibration_error
 from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, ranked
 from hypercolumn.evaluation.intervals import CORRELATION, PROPORTION, Scale
 from hypercolumn.evaluation.overlap import ratio
@@ -128,7 +128,12 @@ def _labels(rows: Rows, truth: np.ndarray, chances: np.ndarray, classes: tuple[s
         return agreement.mean_of_defined(expected_calibration_error(totals.reshape(len(totals), len(classes), 3, BINS)))
 
     yield additive(
-        rows, bins.reshape(len(bins), -1), error, "expected calibration error", MEAN if len(classes) > 1 else classes[0]
+        rows,
+        bins.reshape(len(bins), -1),
+        error,
+        "expected calibration error",
+        MEAN if len(classes) > 1 else classes[0],
+        note=BIASED,
     )
 
 
@@ -141,7 +146,7 @@ def _calibration(
     def error(totals: np.ndarray) -> np.ndarray:
         return expected_calibration_error(totals.reshape(len(totals), 3, BINS))
 
-    yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error")
+    yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error", note=BIASED)
 
 
 def _confusion(truth: np.ndarray, answered: np.ndarray, classes: int) -> np.ndarray:

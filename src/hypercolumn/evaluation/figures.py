@@ -81,6 +81,12 @@ def additive(
     """A figure of totals: values (row, number) that are never below 0, formula (draw, number) -> (draw,).
 
     Rows and units that add nothing (the class is in neither truth nor prediction) are not counted in n.
+
+    >>> rows = Rows(unit=np.array([0, 0, 1, 2]), units=3, record=np.arange(4), noun="patients")
+    >>> right_of_all = np.array([[1.0, 1], [0, 1], [1, 1], [0, 0]])
+    >>> figure = additive(rows, right_of_all, lambda totals: totals[:, 0] / totals[:, 1], "accuracy")
+    >>> figure.units, figure.statistic(np.array([[1.0, 1.0], [0.0, 1.0]])).round(3)
+    (2, array([0.667, 1.   ]))
     """
     sums = rows.sums(values)
     kept = sums[sums.any(axis=1)]
@@ -143,6 +149,12 @@ def ranked(
 
 
 def mean_by_unit(rows: Rows, values: np.ndarray) -> np.ndarray:
-    """Values (row, class) averaged over the rows of each unit where defined: (unit, class)."""
+    """Values (row, class) averaged over the rows of each unit where defined: (unit, class).
+
+    >>> rows = Rows(unit=np.array([0, 0, 1]), units=2, record=np.arange(3), noun="patients")
+    >>> mean_by_unit(rows, np.array([[1.0], [3.0], [np.nan]]))
+    array([[ 2.],
+           [nan]])
+    """
     defined = ~np.isnan(values)
     return ratio(rows.sums(np.where(defined, values, 0.0)), rows.sums(defined.astype(float)))

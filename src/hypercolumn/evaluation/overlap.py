@@ -13,16 +13,22 @@ Dice 1945, doi 10.2307/1932409; Jaccard 1912, doi 10.1111/j.1469-8137.1912.tb056
 `surface`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
 
+_BLOCK = 1 << 20
+
 
 @dataclass(frozen=True)
 class Counts:
-    """How many samples of each class are right and wrong; each array is (class,), whole numbers."""
+    """How many samples of each class are right and wrong; each array is (class,), whole numbers.
+
+    `counts` makes them.
+    """
 
     true_positive: np.ndarray
     false_positive: np.ndarray
@@ -43,11 +49,13 @@ def counts(truth: np.ndarray, predicted: np.ndarray, *, classes: int) -> Counts:
         )
     for name, labels in (("truth", truth), ("predicted", predicted)):
         if labels.size and (labels.min() < 0 or labels.max() >= classes):
-            raise InvalidArgument(
-                name, int(labels.max()), why=f"classes are 0 to {classes - 1}", fix="give class indices"
-            )
-    pairs = truth.ravel().astype(np.int64) * classes + predicted.ravel()
-    confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+            wrong = int(labels.min() if labels.min() < 0 else labels.max())
+            raise InvalidArgument(name, wrong, why=f"classes are 0 to {classes - 1}", fix="give class indices")
+    pairs = np.zeros(classes * classes, dtype=np.int64)
+    for part in blocks(truth.size):
+        codes = truth.reshape(-1)[part].astype(np.int64) * classes + predicted.reshape(-1)[part]
+        pairs += np.bincount(codes, minlength=classes * classes)
+    confusion = pairs.reshape(classes, classes)
     hit = np.diag(confusion)
     extra, missed = confusion.sum(axis=0) - hit, confusion.sum(axis=1) - hit
     return Counts(hit, extra, missed, confusion.sum() - hit - extra - missed)
@@ -69,6 +77,16 @@ def iou(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: n
     array([0.8, 0. , nan])
     """
     return ratio(np.asarray(true_positive), np.asarray(true_positive) + false_positive + false_negative)
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Slices that cover `size` samples, so that counting in a large image takes little memory.
+
+    >>> list(blocks(5))
+    [slice(0, 5, None)]
+    """
+    for start in range(0, size, _BLOCK):
+        yield slice(start, min(start + _BLOCK, size))
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -39,7 +39,13 @@ BACKGROUND = (1 / 16, 1 / 5)
 
 @dataclass(frozen=True)
 class MajorityOfSamples:
-    """Everything is what most samples of the training pieces are."""
+    """Everything is what most samples of the training pieces are.
+
+    >>> fitted = MajorityOfSamples(2).fit([], [np.array([0, 0, 0, 1])], pd.DataFrame())
+    >>> fitted.predict(np.zeros((3, 2)), pd.Series())
+    array([[0.75, 0.75],
+           [0.25, 0.25]])
+    """
 
     classes: int
     name: str = "majority class"
@@ -67,7 +73,13 @@ class ConstantSamples:
 
 @dataclass(frozen=True)
 class View:
-    """One grey image made from a (channel, *space) image: a channel or their mean, blurred, less its background."""
+    """One grey image made from a (channel, *space) image: a channel or their mean, blurred, less its background.
+
+    >>> print(View(None), "|", View(1, 1.5, 0.2))
+    the mean of the channels | channel 1, blurred by 1.5 samples, less a background of 0.20 of the shortest side
+    >>> View(None).of(np.array([[1, 2], [3, 6]]))
+    array([2., 4.], dtype=float32)
+    """
 
     channel: int | None
     blur: float = 0.0
@@ -118,7 +130,15 @@ def candidates_for(channels: int, *, subtract: bool) -> Iterator[View]:
 
 @dataclass(frozen=True)
 class GlobalThreshold:
-    """One view, one threshold and one side for all images: those with the best pooled Dice on the training pieces."""
+    """One view, one threshold and one side for all images: those with the best pooled Dice on the training pieces.
+
+    >>> image, target = np.array([[1.0, 1, 1, 1, 1, 8, 9, 9]]), np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    >>> fitted = GlobalThreshold().fit([image], [target], pd.DataFrame())
+    >>> fitted.note
+    'brighter than 4.5 in channel 0; Dice 1.000 on the training pieces'
+    >>> fitted.predict(np.array([[0.0, 5.0]]), pd.Series())[1]
+    array([0., 1.])
+    """
 
     name: str = "global threshold"
     subtract: bool = False
@@ -166,7 +186,12 @@ class FittedThreshold:
 
 @dataclass(frozen=True)
 class OtsuThreshold:
-    """Otsu's threshold of each image; view and side are those with the best pooled Dice on the training pieces."""
+    """Otsu's threshold of each image; view and side are those with the best pooled Dice on the training pieces.
+
+    >>> image, target = np.array([[1.0, 1, 1, 1, 1, 8, 9, 9]]), np.array([1, 1, 1, 1, 1, 0, 0, 0])
+    >>> OtsuThreshold().fit([image], [target], pd.DataFrame()).note
+    'darker in channel 0; Dice 1.000 on the training pieces'
+    """
 
     name: str = "Otsu threshold"
     subtract: bool = False
@@ -204,7 +229,12 @@ class FittedOtsu:
 
 @dataclass(frozen=True)
 class NearestMeanColour:
-    """Each sample is of the class whose mean colour in the training pieces is nearest."""
+    """Each sample is of the class whose mean colour in the training pieces is nearest.
+
+    >>> image, target = np.array([[0.0, 1, 5, 9]]), np.array([0, 0, 1, 2])
+    >>> NearestMeanColour(3).fit([image], [target], pd.DataFrame()).predict(np.array([[6.0]]), pd.Series()).ravel()
+    array([0., 1., 0.])
+    """
 
     classes: int
     name: str = "nearest mean colour"
@@ -240,7 +270,13 @@ class FittedColour:
 
 @dataclass(frozen=True)
 class LogisticIntensities:
-    """Logistic regression on each channel at several degrees of blur, sample by sample."""
+    """Logistic regression on each channel at several degrees of blur, sample by sample.
+
+    >>> image = np.concatenate([np.zeros((1, 20)), np.ones((1, 20))], axis=1)
+    >>> fitted = LogisticIntensities(2, blurs=(0.0,)).fit([image], [image[0].astype(int)], pd.DataFrame())
+    >>> fitted.predict(np.array([[0.1, 0.9]]), pd.Series()).argmax(axis=0)
+    array([0, 1])
+    """
 
     classes: int
     name: str = "logistic regression on smoothed intensities"

@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 
 from hypercolumn.errors import InvalidArgument, ManifestError, ShapeMismatch
-from hypercolumn.evaluation.calibration import reliability_counts
-from hypercolumn.evaluation.overlap import counts
+from hypercolumn.evaluation.calibration import BINS, reliability_counts
+from hypercolumn.evaluation.overlap import blocks, counts
 from hypercolumn.evaluation.surface import surface_distances
 
 SEGMENTATION, CLASSIFICATION = "segmentation", "classification"
@@ -87,6 +87,28 @@ class Predictions:
             raise ManifestError(
                 f"a prediction is missing: {empty}", where=str(row.name), fix="predict the piece, or leave it out"
             )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Numbers that no prediction can have, in a table that somebody else may have made."""
+        numbers = [name for name in _numbers_needed(self.target_kind, len(self.classes)) if name != "distance_unit"]
+        truths = [name for name in numbers if name.startswith("truth")]
+        highest = {name: 1.0 for name in numbers if name.startswith("p_")} | dict.fromkeys(truths, 1.0)
+        if "truth" in truths:
+            highest["truth"] = len(self.classes) - 1.0
+        for name in numbers:
+            values = pd.to_numeric(self.table[name], errors="coerce").to_numpy(float)
+            wrong = ~((values >= 0) & (values <= highest.get(name, np.inf) + 1e-5))
+            if name in truths:
+                wrong |= values != np.round(values)
+            if wrong.any():
+                place = int(np.flatnonzero(wrong)[0])
+                raise ManifestError(
+                    f"{name} = {self.table[name].iloc[place]!r} cannot be",
+                    where=str(self.table.index[place]),
+                    why=f"it runs from 0 to {highest[name]:g}" if name in highest else "a count is not below 0",
+                    fix="classes are counted from 0, and probabilities run from 0 to 1",
+                )
 
     @classmethod
     def from_rows(
@@ -218,12 +240,15 @@ def _calibration_of_samples(truth: np.ndarray, probabilities: np.ndarray, classe
         raise ShapeMismatch(f"probabilities are {probabilities.shape}", why=f"expected {(classes, *truth.shape)}")
     row: dict[str, object] = {}
     squared = 0.0
+    flat = truth.reshape(-1)
     for index in range(classes):
-        true = truth == index
-        squared += float(np.square(probabilities[index] - true, dtype=np.float64).sum())
+        bins = np.zeros((3, BINS))
+        for part in blocks(truth.size):
+            true, likely = flat[part] == index, probabilities[index].reshape(-1)[part].astype(np.float64)
+            squared += float(np.square(likely - true).sum())
+            bins += reliability_counts(true, likely)
         if index > 0:
-            bins = reliability_counts(true, probabilities[index])
-            row[f"reliability_{index}"] = json.dumps([np.round(part, 4).tolist() for part in bins])
+            row[f"reliability_{index}"] = json.dumps([np.round(numbers, 4).tolist() for numbers in bins])
     row["brier_sum"] = squared / 2 if classes == 2 else squared
     row["samples"] = int(truth.size)
     return row

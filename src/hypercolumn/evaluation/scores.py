@@ -48,7 +48,15 @@ def figures(predictions: Predictions, *, unit: str = "units") -> Iterator[Figure
 
 
 def headline(predictions: Predictions) -> str:
-    """The name of the metric that a study of this kind stands by."""
+    """The name of the metric that a study of this kind stands by.
+
+    >>> from hypercolumn.evaluation.predictions import classification_row
+    >>> rows = {"a": {"record": "a", "fold": "1", "unit": "anna"} | classification_row(1, [0.2, 0.8])}
+    >>> headline(Predictions.from_rows(rows, target_kind="class", classes=("benign", "malignant")))
+    'AUROC'
+    >>> headline(Predictions.from_rows(rows, target_kind="grade", classes=("mild", "severe")))
+    'quadratic weighted kappa'
+    """
     if predictions.kind == SEGMENTATION:
         return "Dice"
     if predictions.target_kind == "grade":
@@ -76,6 +84,17 @@ def scores_by(
 
     `label` chooses a class; without it the first figure of the metric's name is taken, which is the mean over classes
     where there are several.
+
+    >>> from hypercolumn.evaluation.predictions import classification_row
+    >>> rows = {}
+    >>> for name, site, truth, chance in (("a", "Bern", 1, 0.9), ("b", "Bern", 0, 0.2), ("c", "Oslo", 1, 0.3)):
+    ...     who = {"record": name, "fold": "1", "unit": name, "site": site}
+    ...     rows[name] = who | classification_row(truth, [1 - chance, chance])
+    >>> predictions = Predictions.from_rows(rows, target_kind="class", classes=("no", "yes"), groups=("site",))
+    >>> for site, score in scores_by(predictions, "site", unit="patients").items():
+    ...     print(site, score)
+    Bern 1.000, n = 2 patients
+    Oslo undefined (no record is without it, so that nothing can be ranked)
     """
     return {
         value: _of_interval(figure, found, noun=unit)
@@ -99,9 +118,11 @@ def heterogeneity_by(
             places.append(float(figure.scale.forward(np.array(found.value))))
             errors.append(found.error)
             degrees.append(found.degrees)
-    shared = predictions.table.groupby("unit")[column].nunique().gt(1).sum()
-    note = f"{shared} {unit} stand in more than one group, so that groups are not independent" if shared else ""
-    return heterogeneity(places, errors, degrees, note=note)
+    shared = int(predictions.table.groupby("unit")[column].nunique().gt(1).sum())
+    lacking = predictions.table[column].nunique() - len(places)
+    notes = [f"{shared} {unit} stand in more than one group, so that groups are not independent"] if shared else []
+    notes += [f"{lacking} groups have no score with an error"] if lacking else []
+    return heterogeneity(places, errors, degrees, note="; ".join(notes))
 
 
 def _by_value(

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from hypercolumn.errors import ManifestError
 from hypercolumn.evaluation import overlap
 from hypercolumn.evaluation.agreement import mean_of_defined
-from hypercolumn.evaluation.calibration import expected_calibration_error
+from hypercolumn.evaluation.calibration import BIASED, BINS, expected_calibration_error
 from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, averaged, mean_by_unit
 from hypercolumn.evaluation.intervals import DISTANCE, FEW_UNITS_POOLED, Scale
 from hypercolumn.evaluation.overlap import ratio
@@ -102,9 +103,17 @@ def _calibration(predictions: Predictions, rows: Rows, labels: list[tuple[str, l
         def error(totals: np.ndarray, shape: tuple[int, ...] = bins.shape[1:]) -> np.ndarray:
             return mean_of_defined(expected_calibration_error(totals.reshape(len(totals), *shape)))
 
-        yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error", label)
+        yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error", label, note=BIASED)
 
 
 def reliability_bins(table: pd.DataFrame, index: int) -> np.ndarray:
     """The reliability counts (row, 3, bin) of one class, as `segmentation_row` wrote them."""
-    return np.stack([np.asarray(json.loads(text), dtype=float) for text in table[f"reliability_{index}"]])
+    try:
+        return np.stack(
+            [np.asarray(json.loads(text), dtype=float).reshape(3, BINS) for text in table[f"reliability_{index}"]]
+        )
+    except (TypeError, ValueError) as error:
+        column = f"reliability_{index}"
+        raise ManifestError(
+            "the reliability counts cannot be read", where=column, why=str(error).splitlines()[0]
+        ) from None

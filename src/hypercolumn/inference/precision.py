@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from hypercolumn.convolution.tracing import evaluating
+from hypercolumn.convolution.tracing import evaluating, parameter_of
 from hypercolumn.errors import InvalidArgument
 
 Format = Literal["float32", "bfloat16"]
@@ -150,7 +150,7 @@ def choose(
     True
     """
     device = example.device.type
-    if next(network.parameters()).dtype is not torch.float32:
+    if parameter_of(network).dtype is not torch.float32:
         return Precision(reason="the network is not in float32, so nothing was tried")
     tried = candidates(example.ndim - 2, device=device)
     outputs = [_output(network, example, precision) for precision in tried]
@@ -223,7 +223,7 @@ def _training_step(network: nn.Module, example: Tensor, precision: Precision, lo
     begin = _now(example)
     with precision.autocast(example.device.type):
         output = network(example)
-    value = output.float().square().mean() if loss is None else loss(output)
+    value = output.float().square().mean() if loss is None else loss(output.float())
     value.backward()
     spent = _now(example) - begin
     network.zero_grad(set_to_none=True)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from hypercolumn.convolution.receptive_field import ReceptiveField, field_of
 from hypercolumn.convolution.sizes import next_shape_taken, shape_taken, takes
-from hypercolumn.convolution.tracing import Graph, evaluating, trace
+from hypercolumn.convolution.tracing import Graph, evaluating, parameter_of, trace
 from hypercolumn.errors import InvalidArgument, NetworkError, ShapeMismatch
 from hypercolumn.inference.memory import needed_bytes
 from hypercolumn.inference.precision import Precision
@@ -79,8 +79,8 @@ class Predictor:
                 f"an image of shape {array.shape} cannot be predicted", fix="give (channel, *space), not empty"
             )
         extension, plan = self.prepare(array.shape)
-        weights = next(self.network.parameters())
-        kind = np.float64 if weights.dtype is torch.float64 else np.float32
+        weights = parameter_of(self.network)
+        kind = torch.float64 if weights.dtype is torch.float64 else torch.float32
         result: np.ndarray | None = None
         precision = self.precision
         with (
@@ -91,14 +91,9 @@ class Predictor:
         ):
             for done, cuts in enumerate(plan, start=1):
                 piece = torch.from_numpy(_read(array, extension, cuts)).to(weights.device, weights.dtype)
-                made = (
-                    self.network(precision.arrange(piece[None]))[0]
-                    .to(torch.from_numpy(np.empty(0, kind)).dtype)
-                    .cpu()
-                    .numpy()
-                )
+                made = self.network(precision.arrange(piece[None]))[0].to(kind).cpu().numpy()
                 if result is None:
-                    result = np.empty((made.shape[0], *extension.outputs[: made.ndim - 1]), dtype=kind)
+                    result = np.empty((made.shape[0], *extension.outputs[: made.ndim - 1]), dtype=made.dtype)
                 _write(result, made, cuts)
                 if progress is not None:
                     progress(done / len(plan))
@@ -126,48 +121,46 @@ class Predictor:
     # ------------------------------------------------------------------------------------------------ size
 
     def _extension(self, channels: int, space: tuple[int, ...]) -> tuple[Extension, Graph, ReceptiveField]:
-        if not self.mirror and takes(self.network, space, in_channels=channels):
+        taken = not self.mirror and takes(self.network, space, in_channels=channels)
+        if taken:
             graph = self._graph(channels, space)
             field = field_of(graph)
             if _repeats(field):
                 return Extension((0,) * len(space), space, graph.output_shape), graph, field
         known_graph = self._known(channels, space)
         known = field_of(known_graph)
-        lost: list[Fraction] = [
+        if taken and not _repeats(known):
+            return Extension((0,) * len(space), space, graph.output_shape), graph, field
+        lost = [
             max(extent - outputs * stride, Fraction(0)) if self.mirror else Fraction(0)
             for extent, outputs, stride in zip(known.shape, known_graph.output_shape, known.stride, strict=True)
         ]
-        lead = tuple(int(samples / 2) for samples in lost)
         least = tuple(length + ceil(samples) for length, samples in zip(space, lost, strict=True))
         found = next_shape_taken(
             self.network, least, known=known.shape, alignment=known.alignment, in_channels=channels
         )
         graph = self._graph(channels, found)
         field = field_of(graph)
-        if not _repeats(field) and _repeats(known):
-            found = tuple(
-                length + (start - length) % step
-                for length, start, step in zip(found, known.shape, known.alignment, strict=True)
-            )
-            graph = self._graph(channels, found)
-            field = field_of(graph)
         outputs = []
         for axis, made in enumerate(graph.output_shape):
             added = found[axis] - space[axis] - lost[axis]
             outputs.append(made - int(added / field.stride[axis]) if axis in graph.output.axes else made)
         if min(outputs) <= 0:
             raise ShapeMismatch(
-                f"an image of {space} samples is too small for this network",
-                why="it has no padding, and gives nothing for an image smaller than its receptive field",
+                f"an image of {' x '.join(map(str, space))} samples is too small for this network",
+                why="it does not pad, and gives nothing for an image smaller than its receptive field",
                 fix="use mirror=True, which extends the image by reflection",
             )
-        return Extension(lead, found, tuple(outputs)), graph, field
+        return Extension(tuple(int(samples / 2) for samples in lost), found, tuple(outputs)), graph, field
 
     def _known(self, channels: int, space: tuple[int, ...]) -> Graph:
+        """The graph at some size that the network takes; where none is found, the error says what it made of this
+        one.
+        """
         try:
             shape = shape_taken(self.network, dims=len(space), in_channels=channels)
         except NetworkError:
-            return self._graph(channels, space)
+            shape = space
         return self._graph(channels, shape)
 
     # ----------------------------------------------------------------------------------------------- tiles

@@ -45,8 +45,8 @@ class Axis:
 
     def label(self, tick: float) -> str:
         """A tick in words, with as many decimals as the step needs."""
-        if abs(tick) >= 10000:
-            return f"{tick / 1000:g}k".replace("-", "−")
+        if abs(tick) >= 10000 and tick % 100 == 0 and self.decimals == 0:
+            return f"{tick / 1000:.10g}k".replace("-", "−")
         return f"{tick:.{self.decimals}f}".replace("-", "−")
 
 

@@ -33,6 +33,7 @@ from hypercolumn.errors import DataProblems, GateFailed, SplitError
 from hypercolumn.study.material import Material
 from hypercolumn.study.study_file import SplitSection, StudyFile
 
+
 @dataclass(frozen=True)
 class Preflight:
     """What was found before training."""
@@ -79,11 +80,18 @@ def preflight(
     if large and asked.split.join_large_clusters is None and not regions:
         raise GateFailed(
             f"{len(large)} cluster{'s' if len(large) > 1 else ''} of look-alikes would join many units",
-            where="; ".join(f"{len(cluster)} records: {', '.join(cluster[:4])}{' ...' if len(cluster) > 4 else ''}" for cluster in large[:5]),
+            where="; ".join(
+                f"{len(cluster)} records: {', '.join(cluster[:4])}{' ...' if len(cluster) > 4 else ''}"
+                for cluster in large[:5]
+            ),
             why="copies must stay on one side, but images that only look alike (blank tiles, test patterns) need not",
             fix="look at them, then say --set split.join_large_clusters=true (they are copies) or =false (they are not)",
         )
-    obeyed = [cluster for cluster in similarity.clusters() if asked.split.join_large_clusters is not False or cluster not in set(large)]
+    obeyed = [
+        cluster
+        for cluster in similarity.clusters()
+        if asked.split.join_large_clusters is not False or cluster not in set(large)
+    ]
     stage("splitting")
     clusters = () if regions else tuple(obeyed)
     split = make_split(material, asked, clusters=clusters, network_fields=network_fields)
@@ -96,10 +104,17 @@ def preflight(
     return Preflight(material, similarity, split, certificate, findings)
 
 
-def make_split(material: Material, asked: StudyFile, *, clusters: tuple[tuple[str, ...], ...], network_fields: tuple[int, ...]) -> Split:
+def make_split(
+    material: Material, asked: StudyFile, *, clusters: tuple[tuple[str, ...], ...], network_fields: tuple[int, ...]
+) -> Split:
     """The split that the study file asks for."""
     cohort, section = material.cohort, asked.split
-    common = {"generalises_to": asked.generalises_to, "labels": material.labels or None, "clusters": clusters, "seed": asked.seed}
+    common = {
+        "generalises_to": asked.generalises_to,
+        "labels": material.labels or None,
+        "clusters": clusters,
+        "seed": asked.seed,
+    }
     if section.kind == "folds":
         return k_folds(cohort, folds=section.folds, validation=section.validation, **common)
     if section.kind == "hold-out":
@@ -110,7 +125,9 @@ def make_split(material: Material, asked: StudyFile, *, clusters: tuple[tuple[st
     if section.kind == "site-preserving":
         from hypercolumn.data.site_preserving import site_preserving
 
-        return site_preserving(cohort, folds=section.folds, validation=section.validation, time_limit=section.time_limit, **common)
+        return site_preserving(
+            cohort, folds=section.folds, validation=section.validation, time_limit=section.time_limit, **common
+        )
     return _regions(material, section, network_fields, asked.seed)
 
 
@@ -121,14 +138,17 @@ def _regions(material: Material, section: SplitSection, network_fields: tuple[in
     axes = next(iter(material.headers.values())).axes
 
     def split(gap: dict[str, int]) -> Split:
-        return by_region(cohort, folds=section.folds, gap=gap, shapes=shapes, axes=axes, validation=section.validation, seed=seed)
+        return by_region(
+            cohort, folds=section.folds, gap=gap, shapes=shapes, axes=axes, validation=section.validation, seed=seed
+        )
 
     if section.gap != "auto":
         return split(dict(section.gap))
     if cohort.columns.position is not None:
         return split({"z": _stack_correlation(material)})
     lengths = {
-        name: int(np.median([_correlation(material.image(record), axis) for record in cohort.records[:8]])) for axis, name in enumerate(axes)
+        name: int(np.median([_correlation(material.image(record), axis) for record in cohort.records[:8]]))
+        for axis, name in enumerate(axes)
     }
     for network_field in network_fields[:-1]:
         try:

@@ -19,7 +19,9 @@ def run_demo(folder: Path, *, minutes: float = 0.5, seed: int = 0, watcher: Watc
     """
     watcher = watcher or Silent()
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError("the demo's folder exists already", where=str(folder), fix="give another one with --out, or remove it")
+        raise UsageError(
+            "the demo's folder exists already", where=str(folder), fix="give another one with --out, or remove it"
+        )
     watcher.stage(f"simulating {PATIENTS} patients on 3 scanners in {folder / 'data'}")
     simulate_micrographs(folder / "data", patients=PATIENTS, seed=seed)
     watcher.stage("hypercolumn init: looking at the folder")

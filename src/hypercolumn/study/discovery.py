@@ -19,7 +19,9 @@ from hypercolumn.errors import DataError, HypercolumnError
 
 IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
 TABLES = {".csv", ".tsv", ".parquet"}
-LABEL_WORDS = "labels? masks? segs? segmentations? annotations? gts? groundtruths? ground_truth truth targets? instances?"
+LABEL_WORDS = (
+    "labels? masks? segs? segmentations? annotations? gts? groundtruths? ground_truth truth targets? instances?"
+)
 IMAGE_WORDS = "images? imgs? raw inputs? data photos? scans? micrographs?"
 _LABEL = re.compile(rf"^(?:.*[_\- ])?(?:{'|'.join(LABEL_WORDS.split())})$", re.IGNORECASE)
 _IMAGE = re.compile(rf"^(?:.*[_\- ])?(?:{'|'.join(IMAGE_WORDS.split())})$", re.IGNORECASE)
@@ -28,7 +30,19 @@ ROLES = {
     "patient": ("patient", "subject", "donor", "animal", "mouse", "individual", "case", "participant"),
     "specimen": ("specimen", "slide", "scan", "recording", "plate", "biopsy", "sample", "stack", "volume"),
     "site": ("site", "hospital", "center", "centre", "institution", "clinic", "scanner"),
-    "batch": ("scanner", "device", "machine", "microscope", "laboratory", "lab", "protocol", "date", "batch", "stain", "operator"),
+    "batch": (
+        "scanner",
+        "device",
+        "machine",
+        "microscope",
+        "laboratory",
+        "lab",
+        "protocol",
+        "date",
+        "batch",
+        "stain",
+        "operator",
+    ),
     "strata": ("sex", "gender", "age_band", "age_group", "ethnicity", "subtype", "stage"),
     "target": ("label", "class", "diagnosis", "grade", "target", "category", "outcome"),
     "kind": ("type", "modality", "source", "origin", "imaging"),
@@ -68,12 +82,19 @@ def look(folder: Path) -> Guess:
     """Look at a data folder. Raises DataError where it holds nothing to learn from."""
     if not folder.is_dir():
         raise DataError("this is not a folder", where=str(folder), fix="give the folder that holds the images")
-    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    files = sorted(
+        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)
+    )
     images = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in IMAGES]
     tables = {path: _table(folder / path) for path in files if path.suffix.lower() in TABLES}
     known = {path: table for path, table in tables.items() if table is not None and len(table)}
     if not images:
-        raise DataError("no image was found", where=folder.name, why=f"looked for {', '.join(sorted(IMAGES))}", fix="give the folder that holds them")
+        raise DataError(
+            "no image was found",
+            where=folder.name,
+            why=f"looked for {', '.join(sorted(IMAGES))}",
+            fix="give the folder that holds them",
+        )
     for path, table in known.items():
         manifest = _as_manifest(table, folder)
         if manifest is not None:
@@ -98,10 +119,16 @@ def _from_files(
     target: str | None = None
     if labels:
         by_stem = {_stem(path): str(path) for path in labels}
-        table["mask"] = [by_stem.get(_stem(PurePosixPath(cell.split(";")[0]), group=True), "") for cell in table["image"]]
+        table["mask"] = [
+            by_stem.get(_stem(PurePosixPath(cell.split(";")[0]), group=True), "") for cell in table["image"]
+        ]
         paired = int((table["mask"] != "").sum())
         if paired == 0:
-            raise DataError("images and label images have no name in common", where=folder.name, fix="name both alike, or write a manifest with the columns image and mask")
+            raise DataError(
+                "images and label images have no name in common",
+                where=folder.name,
+                fix="name both alike, or write a manifest with the columns image and mask",
+            )
         target = "mask"
         reasons.append(f"{paired} of {len(table)} images have a label image of the same name in {labels[0].parent}/")
     table = _join_tables(table, tables, reasons)
@@ -149,13 +176,27 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
         if roles["site"]:
             used.add(str(roles["site"]))
             values = table[roles["site"]].nunique()
-            reasons.append(f"column {roles['site']!r} has {values} values over {len(table)} records and tells kinds of acquisition apart: proposed as site")
+            reasons.append(
+                f"column {roles['site']!r} has {values} values over {len(table)} records and tells kinds of acquisition apart: proposed as site"
+            )
     batch = tuple(name for name in _all_named(table, "batch") if name not in used)
     strata = tuple(name for name in _all_named(table, "strata") if name not in used and name not in batch)
     free = tuple(name for name in table.columns if name not in {*used, *batch, *strata})
     key = "record" if "record" in table.columns and table["record"].is_unique else None
     return Guess(
-        table, target, kind, classes, key, roles["site"], roles["patient"], roles["specimen"], None, batch, strata, tuple(reasons), free
+        table,
+        target,
+        kind,
+        classes,
+        key,
+        roles["site"],
+        roles["patient"],
+        roles["specimen"],
+        None,
+        batch,
+        strata,
+        tuple(reasons),
+        free,
     )
 
 
@@ -163,9 +204,20 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     """What kind of answer a column holds: label images are opened, a few of them, to see."""
     cells = [str(cell) for cell in table[target]]
     if PurePosixPath(cells[0]).suffix.lower() not in IMAGES:
-        values = tuple(sorted({str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell) for cell in table[target]}))
+        values = tuple(
+            sorted(
+                {
+                    str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+                    for cell in table[target]
+                }
+            )
+        )
         if len(values) > 50:
-            raise DataError(f"column {target!r} has {len(values)} different values", why="that is no list of classes", fix="name the target in the study file")
+            raise DataError(
+                f"column {target!r} has {len(values)} different values",
+                why="that is no list of classes",
+                fix="name the target in the study file",
+            )
         return "class", values, f"column {target!r} names {len(values)} classes: {', '.join(values)}"
     found: set[int] = set()
     consecutive = []
@@ -177,10 +229,22 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     if np.mean(consecutive) > 0.5:
         return "instances", ("background", "object"), "label images number their objects from 1: instances"
     if len(found) > 32:
-        raise DataError(f"label images hold {len(found)} different values", where=target, why="neither classes nor numbered objects", fix="store one whole number a class")
+        raise DataError(
+            f"label images hold {len(found)} different values",
+            where=target,
+            why="neither classes nor numbered objects",
+            fix="store one whole number a class",
+        )
     values_sorted = sorted(found)
-    names = ["background", *(("foreground",) if len(values_sorted) == 2 else tuple(f"class_{value}" for value in values_sorted[1:]))]
-    return "mask", dict(zip(names, values_sorted, strict=True)), f"label images hold the values {', '.join(map(str, values_sorted))}: one a class"
+    names = [
+        "background",
+        *(("foreground",) if len(values_sorted) == 2 else tuple(f"class_{value}" for value in values_sorted[1:])),
+    ]
+    return (
+        "mask",
+        dict(zip(names, values_sorted, strict=True)),
+        f"label images hold the values {', '.join(map(str, values_sorted))}: one a class",
+    )
 
 
 def _stack(folder: Path, table: pd.DataFrame) -> str | None:
@@ -193,7 +257,10 @@ def _stack(folder: Path, table: pd.DataFrame) -> str | None:
     order = np.argsort([int(found[-1]) for found in numbers])
     values = sorted(int(found[-1]) for found in numbers)
     paths = [folder / str(table["image"].iloc[index]) for index in order]
-    if values != list(range(values[0], values[0] + len(values))) or len({read_header(path).shape for path in paths}) != 1:
+    if (
+        values != list(range(values[0], values[0] + len(values)))
+        or len({read_header(path).shape for path in paths}) != 1
+    ):
         return None
     thumbs = [_thumbnail(read_image(path).array) for path in paths[:24]]
     near = float(np.mean([np.mean(a * b) for a, b in pairwise(thumbs)]))
@@ -238,9 +305,13 @@ def _join_tables(table: pd.DataFrame, tables: dict[Path, pd.DataFrame], reasons:
         for name in other.columns:
             keys = other[name].astype(str).map(lambda cell: PurePosixPath(cell).stem)
             if keys.is_unique and table["record"].isin(set(keys)).mean() >= 0.9:
-                extra = other.assign(_key=keys).drop(columns=[column for column in other.columns if column in table.columns])
+                extra = other.assign(_key=keys).drop(
+                    columns=[column for column in other.columns if column in table.columns]
+                )
                 table = table.merge(extra, left_on="record", right_on="_key", how="left").drop(columns="_key")
-                reasons.append(f"{path.as_posix()} describes {int(table['record'].isin(set(keys)).sum())} of the images, by column {name!r}")
+                reasons.append(
+                    f"{path.as_posix()} describes {int(table['record'].isin(set(keys)).sum())} of the images, by column {name!r}"
+                )
                 break
     return table
 
@@ -260,7 +331,12 @@ def _kind_column(table: pd.DataFrame, used: Sequence[str] | set[str]) -> str | N
     """A text column with few values that tells kinds of acquisition apart."""
     for name in _all_named(table, "kind"):
         counts = table[name].value_counts()
-        if name not in used and 2 <= len(counts) <= 20 and counts.min() >= 2 and not pd.api.types.is_numeric_dtype(table[name]):
+        if (
+            name not in used
+            and 2 <= len(counts) <= 20
+            and counts.min() >= 2
+            and not pd.api.types.is_numeric_dtype(table[name])
+        ):
             return name
     return None
 

@@ -52,8 +52,12 @@ def load_ensemble(run: Run, *, fold: str | None, memory_bytes: int) -> Ensemble:
         raise UsageError(f"this run has no fold {fold!r}", fix=f"folds: {', '.join(folds)}")
     chosen = [fold] if fold is not None else list(folds)
     if not chosen:
-        raise UsageError("this run has no trained network yet", where=run.folder.name, fix=f"hypercolumn train --resume {run.folder}")
-    return Ensemble(tuple(load_trained(run.fold(name), sha256=folds[name]["sha256"], memory_bytes=memory_bytes) for name in chosen))
+        raise UsageError(
+            "this run has no trained network yet", where=run.folder.name, fix=f"hypercolumn train --resume {run.folder}"
+        )
+    return Ensemble(
+        tuple(load_trained(run.fold(name), sha256=folds[name]["sha256"], memory_bytes=memory_bytes) for name in chosen)
+    )
 
 
 def predict_files(
@@ -70,7 +74,9 @@ def predict_files(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputNotWritable("the output folder cannot be written", where=str(out), why=error.strerror or "") from None
+        raise OutputNotWritable(
+            "the output folder cannot be written", where=str(out), why=error.strerror or ""
+        ) from None
     written, failed, rows = [], [], []
     for name, paths in _images(inputs):
         watcher.stage(f"predicting {name}")
@@ -79,10 +85,17 @@ def predict_files(
             probabilities = model.probabilities(sample.array)
             if model.dense:
                 path = out / f"{name}.tif"
-                _write_labels(decode(task, probabilities).astype(np.uint8), path, spacing=sample.spacing, unit=sample.unit)
+                _write_labels(
+                    decode(task, probabilities).astype(np.uint8), path, spacing=sample.spacing, unit=sample.unit
+                )
                 written.append(path)
             else:
-                rows.append({"record": name, **{f"p_{label}": round(float(p), 6) for label, p in zip(classes, probabilities, strict=True)}})
+                rows.append(
+                    {
+                        "record": name,
+                        **{f"p_{label}": round(float(p), 6) for label, p in zip(classes, probabilities, strict=True)},
+                    }
+                )
                 written.append(out / "predictions.csv")
         except HypercolumnError as error:
             failed.append(error)
@@ -91,7 +104,9 @@ def predict_files(
     return written, failed
 
 
-def evaluate_on(folder: Path, manifest: Path, *, folder_of_files: Path | None, out: Path | None, watcher: Watcher) -> External:
+def evaluate_on(
+    folder: Path, manifest: Path, *, folder_of_files: Path | None, out: Path | None, watcher: Watcher
+) -> External:
     """Score the mean of a run's networks on another cohort, after asking whether it really is another.
 
     Raises DataProblems with everything wrong in the manifest and its files.
@@ -103,20 +118,26 @@ def evaluate_on(folder: Path, manifest: Path, *, folder_of_files: Path | None, o
     watcher.stage(f"opening {len(cohort):,} records")
     material = open_material(cohort, study.asked)
     findings = overlap(study.cohort, cohort)
-    units = units_of(cohort, generalises_to=study.asked.generalises_to if study.asked.generalises_to != "region" else "specimen")
+    units = units_of(
+        cohort, generalises_to=study.asked.generalises_to if study.asked.generalises_to != "region" else "specimen"
+    )
     unit_of = {record: unit for unit, records in units.items() for record in records}
     model = load_ensemble(run, fold=None, memory_bytes=2**31)
     watcher.stage("predicting")
     groups = group_names(cohort)
     pieces = [Piece(record) for record in cohort.records]
-    predictions = table(dict(predicted_rows(model, pieces, material, fold="external", unit_of=unit_of, groups=groups)), material, groups)
+    predictions = table(
+        dict(predicted_rows(model, pieces, material, fold="external", unit_of=unit_of, groups=groups)), material, groups
+    )
     unit = run.unit_words()
     found = scores(predictions, unit=unit, seed=study.asked.seed)
     place = out or run.folder / "external" / manifest.stem
     place.mkdir(parents=True, exist_ok=True)
     predictions.write(place / "predictions")
     write_findings(findings, place / "findings.json")
-    (place / "scores.json").write_text(json.dumps({"scores": [asdict(score) for score in found], "unit": unit}, indent=1), encoding="utf-8")
+    (place / "scores.json").write_text(
+        json.dumps({"scores": [asdict(score) for score in found], "unit": unit}, indent=1), encoding="utf-8"
+    )
     lead = lead_of(found, predictions)
     speaks_of = noun(study.asked, unit)
     report.write(
@@ -146,8 +167,13 @@ def overlap(trained_on: Cohort, other: Cohort) -> list[Finding]:
     units = {piece.record: (piece,) for piece in (*training, *test)}
     level = next((name for name in ("patient", "specimen") if name in both.levels), "specimen")
     split = Split("external", level, units, (Fold("external", training, (), test),), seed=0)
-    sources = {**{f"trained:{name}": (trained_on, name) for name in trained_on.records}, **{f"other:{name}": (other, name) for name in other.records}}
-    similarity = find_duplicates(both, lambda record: read_image(list(sources[record][0].inputs(sources[record][1]))).array)
+    sources = {
+        **{f"trained:{name}": (trained_on, name) for name in trained_on.records},
+        **{f"other:{name}": (other, name) for name in other.records},
+    }
+    similarity = find_duplicates(
+        both, lambda record: read_image(list(sources[record][0].inputs(sources[record][1]))).array
+    )
     return [*audit.lineage(both, split), *audit.duplicates(both, similarity, split), *audit.not_checked()]
 
 
@@ -169,12 +195,20 @@ def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, st
     there = {role: column for role, column in named.items() if column in raw.columns}
     missing = [f"{role}={column}" for role, column in roles.items() if column not in raw.columns]
     if missing:
-        raise ManifestError(f"the manifest has no column for {', '.join(missing)}", where=manifest.name, why=f"it has {', '.join(raw.columns)}")
+        raise ManifestError(
+            f"the manifest has no column for {', '.join(missing)}",
+            where=manifest.name,
+            why=f"it has {', '.join(raw.columns)}",
+        )
     if predictions is not None:
         raw = _with_sides(raw, read_table(predictions), there)
         there = {role: column for role, column in named.items() if column in raw.columns}
     if "side" not in there and "fold" not in there:
-        raise ManifestError("nobody says who was on which side", where=manifest.name, fix="name the column: --column side=split or --column fold=fold")
+        raise ManifestError(
+            "nobody says who was on which side",
+            where=manifest.name,
+            fix="name the column: --column side=split or --column fold=fold",
+        )
     if "input" not in there:
         raw = raw.assign(_row=[f"row {number}" for number in range(2, len(raw) + 2)])
     lineage = {level: there[level] for level in ("site", "patient", "specimen") if level in there}
@@ -187,9 +221,23 @@ def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, st
             similarity = find_duplicates(cohort, lambda record: read_image(list(cohort.inputs(record))).array)
             findings += audit.duplicates(cohort, similarity, split)
         except HypercolumnError as error:
-            findings.append(Finding("A-DUPLICATES-NOT-CHECKED", Severity.NOT_CHECKED, f"Copies were not looked for: {error.problem.what}.", remedy="Put the files beside the manifest."))
+            findings.append(
+                Finding(
+                    "A-DUPLICATES-NOT-CHECKED",
+                    Severity.NOT_CHECKED,
+                    f"Copies were not looked for: {error.problem.what}.",
+                    remedy="Put the files beside the manifest.",
+                )
+            )
     else:
-        findings.append(Finding("A-DUPLICATES-NOT-CHECKED", Severity.NOT_CHECKED, "Copies were not looked for: the manifest names no files.", remedy="Name the column of the files: --column input=NAME."))
+        findings.append(
+            Finding(
+                "A-DUPLICATES-NOT-CHECKED",
+                Severity.NOT_CHECKED,
+                "Copies were not looked for: the manifest names no files.",
+                remedy="Name the column of the files: --column input=NAME.",
+            )
+        )
     return [*findings, *audit.not_checked()]
 
 
@@ -199,7 +247,9 @@ def _with_sides(manifest: pd.DataFrame, predictions: pd.DataFrame, there: Mappin
         return manifest
     shared = [name for name in manifest.columns if name in predictions.columns]
     if not shared:
-        raise DataProblems([ManifestError("manifest and predictions share no column", fix="name the records alike in both").problem])
+        raise DataProblems(
+            [ManifestError("manifest and predictions share no column", fix="name the records alike in both").problem]
+        )
     key = shared[0]
     if "fold" in predictions.columns:
         return manifest.merge(predictions[[key, "fold"]], on=key, how="inner")
@@ -218,10 +268,21 @@ def _given_split(cohort: Cohort, there: Mapping[str, str]) -> Split:
             folds.append(Fold(name, training, (), test))
     else:
         given = cohort.table[there["side"]].astype(str).str.lower()
-        words = {"training": ("train", "training", "0"), "validation": ("val", "valid", "validation", "dev"), "test": ("test", "holdout", "hold-out", "1")}
-        sides = {side: tuple(pieces[record] for record in cohort.records if given[record] in names) for side, names in words.items()}
+        words = {
+            "training": ("train", "training", "0"),
+            "validation": ("val", "valid", "validation", "dev"),
+            "test": ("test", "holdout", "hold-out", "1"),
+        }
+        sides = {
+            side: tuple(pieces[record] for record in cohort.records if given[record] in names)
+            for side, names in words.items()
+        }
         if not sides["test"] or not sides["training"]:
-            raise ManifestError(f"column {there['side']!r} names no training or no test side", why=f"its values: {', '.join(sorted(given.unique())[:8])}", fix="use train, validation and test")
+            raise ManifestError(
+                f"column {there['side']!r} names no training or no test side",
+                why=f"its values: {', '.join(sorted(given.unique())[:8])}",
+                fix="use train, validation and test",
+            )
         folds.append(Fold("given", **sides))
     level = next((name for name in ("patient", "specimen") if name in cohort.levels), "specimen")
     return Split("given", level, {record: (piece,) for record, piece in pieces.items()}, tuple(folds), seed=0)
@@ -258,5 +319,3 @@ def _write_labels(labels: np.ndarray, path: Path, *, spacing: tuple[float, ...] 
         metadata |= {f"PhysicalSize{axis}": step for axis, step in zip("ZYX"[-labels.ndim :], spacing, strict=True)}
         metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"[-labels.ndim :]}
     tifffile.imwrite(path, labels, compression="zlib", metadata=metadata, ome=spacing is not None)
-
-

@@ -46,7 +46,10 @@ def fingerprint(
     labels: Callable[[str], np.ndarray] | None,
 ) -> Fingerprint:
     """Look at the training pieces; `read` gives a raw array (channel, *space) and its label image or None."""
-    chosen = [pieces[index] for index in np.unique(np.linspace(0, len(pieces) - 1, min(SAMPLED, len(pieces))).round().astype(int))]
+    chosen = [
+        pieces[index]
+        for index in np.unique(np.linspace(0, len(pieces) - 1, min(SAMPLED, len(pieces))).round().astype(int))
+    ]
     centres, spreads, sizes = [], [], []
     counts = np.zeros(classes)
     holders: list[set[str]] = [set() for _ in range(classes)]

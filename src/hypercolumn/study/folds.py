@@ -28,8 +28,19 @@ from hypercolumn.study.plan import Plan, build_task, make_plan
 from hypercolumn.study.progress import Lines
 from hypercolumn.study.study_file import StudyFile
 from hypercolumn.tasks import Task, sampling_weights
-from hypercolumn.training import LOOKS, Examples, Memory, Schedule, Watch, fit, load_checkpoint, save_weights, seconds_a_step, steps_for, write_json
-
+from hypercolumn.training import (
+    LOOKS,
+    Examples,
+    Memory,
+    Schedule,
+    Watch,
+    fit,
+    load_checkpoint,
+    save_weights,
+    seconds_a_step,
+    steps_for,
+    write_json,
+)
 
 
 @dataclass(frozen=True)
@@ -164,9 +175,21 @@ class _Jobs:
     asked: StudyFile
     network: nn.Module | None
 
-    def __call__(self, plan: Plan, normalization: Normalization, schedule: Schedule, precision: Precision, threads: int) -> FoldJob:
+    def __call__(
+        self, plan: Plan, normalization: Normalization, schedule: Schedule, precision: Precision, threads: int
+    ) -> FoldJob:
         return FoldJob(
-            self.folder, self.material, self.fold, self.unit_of, self.asked, plan, normalization, schedule, precision, threads, self.network
+            self.folder,
+            self.material,
+            self.fold,
+            self.unit_of,
+            self.asked,
+            plan,
+            normalization,
+            schedule,
+            precision,
+            threads,
+            self.network,
         )
 
 
@@ -256,5 +279,3 @@ def _numbers(material: Material, fold: Fold) -> tuple[float, float] | None:
         return None
     values = np.array([float(material.label(piece.record)) for piece in fold.training])
     return float(values.mean()), float(values.std() or 1.0)
-
-

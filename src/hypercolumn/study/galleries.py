@@ -24,7 +24,9 @@ def case_values(predictions: Predictions) -> tuple[str, np.ndarray]:
     table = predictions.table
     if predictions.kind == "segmentation":
         foreground = range(1, len(predictions.classes))
-        sums = [np.sum([table[f"{part}_{index}"].to_numpy() for index in foreground], axis=0) for part in ("tp", "fp", "fn")]
+        sums = [
+            np.sum([table[f"{part}_{index}"].to_numpy() for index in foreground], axis=0) for part in ("tp", "fp", "fn")
+        ]
         return "Dice", np.asarray(dice(*sums), dtype=float)
     names = [f"p_{index}" for index in range(len(predictions.classes))]
     given = table[names].to_numpy()
@@ -49,7 +51,10 @@ def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
         study = Study.read(run.folder / "study.yaml")
         material = study.material
         cases = _Cases(run, material, predictions, metric, values)
-        return tuple(report.Gallery(title, tuple(cases.case(int(index)) for index in indices)) for title, indices in chosen.items())
+        return tuple(
+            report.Gallery(title, tuple(cases.case(int(index)) for index in indices))
+            for title, indices in chosen.items()
+        )
     except HypercolumnError:
         return ()
 
@@ -58,17 +63,32 @@ def pairs(run: Run, findings: Sequence[Finding], most: int = 12) -> tuple[report
     """The images that an audit found to be one, side by side."""
     from hypercolumn.study.study import Study
 
-    groups = [group for finding in findings if finding.code.startswith("A-DUPLICATES") for group in finding.groups if len(group) >= 2]
+    groups = [
+        group
+        for finding in findings
+        if finding.code.startswith("A-DUPLICATES")
+        for group in finding.groups
+        if len(group) >= 2
+    ]
     if not groups:
         return ()
-    found = {(pair["first"], pair["second"]): pair for pair in json.loads((run.folder / "similarity.json").read_text(encoding="utf-8"))["pairs"]}
+    found = {
+        (pair["first"], pair["second"]): pair
+        for pair in json.loads((run.folder / "similarity.json").read_text(encoding="utf-8"))["pairs"]
+    }
     shown = []
     try:
         cohort = Study.read(run.folder / "study.yaml").cohort
         for first, second, *_ in groups[:most]:
             pair = found.get((first, second)) or found.get((second, first)) or {}
-            left, right = (report.Case(name, picture(read_image(list(cohort.inputs(name))).array)) for name in (first, second))
-            words = f"{pair.get('kind', 'look alike')}, {pair.get('transform', '')}, correlation {pair['score']:.3f}" if pair else "look alike"
+            left, right = (
+                report.Case(name, picture(read_image(list(cohort.inputs(name))).array)) for name in (first, second)
+            )
+            words = (
+                f"{pair.get('kind', 'look alike')}, {pair.get('transform', '')}, correlation {pair['score']:.3f}"
+                if pair
+                else "look alike"
+            )
             shown.append(report.Pair(left, right, words))
     except HypercolumnError:
         return tuple(shown)
@@ -89,7 +109,7 @@ class _Cases:
         image = in_box(self.material.image(piece.record), piece.box)
         header = self.material.headers[piece.record]
         truth = prediction = None
-        words = f"fold {row['fold']}, {row['unit']}"
+        words = f"{row['fold']}, {row['unit']}"
         if self.material.dense:
             truth = _plane(in_box(self.material.mask(piece.record), piece.box))
             prediction = self._predicted(str(row["fold"]), piece)
@@ -131,7 +151,11 @@ def picture(array: np.ndarray) -> np.ndarray:
     flat = _plane(array, leading=1).astype(np.float32)
     shrink = _shrink(flat.shape[1:])
     flat = flat[:, ::shrink, ::shrink]
-    flat = flat[:3] if len(flat) >= 3 else (np.repeat(flat[:1], 3, axis=0) if len(flat) == 1 else np.concatenate([flat, flat[:1] * 0]))
+    flat = (
+        flat[:3]
+        if len(flat) >= 3
+        else (np.repeat(flat[:1], 3, axis=0) if len(flat) == 1 else np.concatenate([flat, flat[:1] * 0]))
+    )
     low, high = np.percentile(flat, (0.5, 99.5))
     return (np.clip((flat - low) / max(high - low, 1e-9), 0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
 

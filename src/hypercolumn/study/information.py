@@ -35,7 +35,7 @@ def _run(run: Run) -> Iterator[str]:
         if name in state:
             yield f"{name}: {state[name]}"
     for name, fold in state["folds"].items():
-        yield f"fold {name}: weights {fold['sha256'][:12]}, {fold['seconds']:.0f} s"
+        yield f"{name}: weights {fold['sha256'][:12]}, {fold['seconds']:.0f} s"
     if state["status"] == "finished":
         yield from (f"{score.title(run.noun())}: {score}" for score in run.metrics)
 

@@ -41,7 +41,9 @@ def write_beginning(run: Run, before: Preflight, asked: StudyFile, *, data_folde
     before.certificate.write(run.folder / "certificate.json")
     write_findings(before.findings, run.folder / "findings.json")
     (run.folder / "similarity.json").write_text(json.dumps(before.similarity.to_dict()), encoding="utf-8")
-    run.update(manifest_sha256=before.cohort.sha256, generalises_to=asked.generalises_to, seed=asked.seed, status="training")
+    run.update(
+        manifest_sha256=before.cohort.sha256, generalises_to=asked.generalises_to, seed=asked.seed, status="training"
+    )
 
 
 def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, network: nn.Module | None = None) -> None:
@@ -62,13 +64,15 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
             sees_at_most=sees_at_most, network=network,
         )  # fmt: skip
         if is_first():
-            watcher.stage(f"fold {fold.name}: {len(fold.training)} training, {len(fold.validation)} validation, {len(fold.test)} test")
+            watcher.stage(
+                f"{fold.name}: {len(fold.training)} training, {len(fold.validation)} validation, {len(fold.test)} test"
+            )
         together(lambda decide=decide: decide() and None)
         job = decide()
         if not (job.folder / "weights.json").exists():
             _fit(job, watcher)
         if is_first():
-            watcher.stage(f"fold {fold.name}: predicting and scoring")
+            watcher.stage(f"{fold.name}: predicting and scoring")
             _predict(run, job, split.unit_of())
             shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
             weights = json.loads((job.folder / "weights.json").read_text(encoding="utf-8"))
@@ -125,11 +129,19 @@ def baseline_rows(
     metadata = _metadata(material, list(by_name.values()))
     first = material.headers[seen[0].record]
     found = []
-    for baseline in baselines_for(material.target.kind, classes=len(material.classes), channels=first.shape[0], metadata=tuple(metadata), seed=seed):
+    for baseline in baselines_for(
+        material.target.kind,
+        classes=len(material.classes),
+        channels=first.shape[0],
+        metadata=tuple(metadata),
+        seed=seed,
+    ):
         fitted = baseline.fit(images, targets, metadata.loc[names])
         rows = {}
         for piece in fold.test:
-            probabilities = np.asarray(fitted.predict(material.raw(piece)[0], metadata.loc[piece.name]), dtype=np.float32)
+            probabilities = np.asarray(
+                fitted.predict(material.raw(piece)[0], metadata.loc[piece.name]), dtype=np.float32
+            )
             rows[piece.name] = {
                 **who(piece, material.cohort, fold=fold.name, unit=unit_of[piece.name], groups=groups),
                 **row_of(probabilities, piece, material),
@@ -161,7 +173,10 @@ def pool(run: Run, material: Material, *, unit: str, seed: int) -> None:
     pooled.write(run.folder / "predictions")
     kept = run.folder / "baselines"
     kept.mkdir(exist_ok=True)
-    baseline_scores, notes = {}, json.loads((run.fold(names[0]) / "baselines" / "notes.json").read_text(encoding="utf-8"))
+    baseline_scores, notes = (
+        {},
+        json.loads((run.fold(names[0]) / "baselines" / "notes.json").read_text(encoding="utf-8")),
+    )
     for baseline in notes:
         joined = together([Predictions.read(run.fold(name) / "baselines" / slug(baseline)) for name in names])
         joined.write(kept / slug(baseline))

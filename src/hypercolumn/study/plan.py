@@ -73,8 +73,12 @@ class Plan:
 
 def build_task(record: Mapping[str, Any]) -> Task:
     """The task that a plan (or a weights sheet) describes."""
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"}
-    return {"segmentation": Segmentation, "classification": Classification, "regression": Regression}[record["name"]](**arguments)
+    arguments = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"
+    }
+    return {"segmentation": Segmentation, "classification": Classification, "regression": Regression}[record["name"]](
+        **arguments
+    )
 
 
 def make_plan(
@@ -127,7 +131,9 @@ def make_plan(
         max(2, min(32 if not dense else 16, SAMPLES_A_STEP[seen.dims] // prod(window), max(2, seen.records))),
         f"about {SAMPLES_A_STEP[seen.dims]:,} samples a step keep two cores busy without filling memory",
     )
-    rate = choose("learning_rate", wanted.learning_rate, 2e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero")
+    rate = choose(
+        "learning_rate", wanted.learning_rate, 2e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
+    )
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -136,7 +142,9 @@ def make_plan(
                 f"{wanted.devices * wanted.nodes} processes normalize their own share of a batch",
             )
         )
-    return Plan(name, arguments, task_record, tuple(window), int(batch), float(rate), normalization, balanced, tuple(choices))
+    return Plan(
+        name, arguments, task_record, tuple(window), int(batch), float(rate), normalization, balanced, tuple(choices)
+    )
 
 
 def fields_of_view(material: Material, wanted: TrainingSection, own_network: nn.Module | None) -> tuple[int, ...]:
@@ -149,7 +157,9 @@ def fields_of_view(material: Material, wanted: TrainingSection, own_network: nn.
     if own_network is not None:
         return (_field(own_network, dims),)
     depths = (4, 3, 2, 1) if wanted.depth == "auto" else (wanted.depth,)
-    return tuple(_field(NETWORKS["unet"](**_unet(dims, header.shape[0], 2, width=4, depth=depth)), dims) for depth in depths)
+    return tuple(
+        _field(NETWORKS["unet"](**_unet(dims, header.shape[0], 2, width=4, depth=depth)), dims) for depth in depths
+    )
 
 
 def _window(seen: Fingerprint, *, dense: bool) -> tuple[tuple[int, ...], str]:
@@ -187,7 +197,9 @@ def _imbalance(
         automatic = "class-weights" if ratio > 20 else "none"
         why = f"the largest class has {ratio:.0f} times the samples of the smallest; the Dice term balances up to 20"
     else:
-        automatic = "balanced-sampling" if ratio > 3 and target.kind != "labels" else ("class-weights" if ratio > 3 else "none")
+        automatic = (
+            "balanced-sampling" if ratio > 3 and target.kind != "labels" else ("class-weights" if ratio > 3 else "none")
+        )
         why = f"the largest class has {ratio:.1f} times the records of the smallest"
     way = choose("imbalance", wanted.imbalance, automatic, why)
     weights = tuple(class_weights(seen.counts).tolist()) if way == "class-weights" else None
@@ -195,7 +207,13 @@ def _imbalance(
     classes = tuple(target.classes)
     if dense:
         return False, {"name": "segmentation", "classes": classes, "class_weights": weights, "focal": gamma}
-    record = {"name": "classification", "classes": classes, "kind": target.kind, "class_weights": weights, "focal": gamma}
+    record = {
+        "name": "classification",
+        "classes": classes,
+        "kind": target.kind,
+        "class_weights": weights,
+        "focal": gamma,
+    }
     return way == "balanced-sampling", record
 
 
@@ -220,6 +238,7 @@ def _network_arguments(
         deepest -= 1
     why = f"a window of {_times(window)} can be halved {deepest} times and still hold context"
     width = choose("width", wanted.width, 32, "half of the published width, for a budget in minutes")
+
     def sight(depth: int) -> int:
         return _field(NETWORKS["unet"](**_unet(seen.dims, seen.channels, outputs, width=4, depth=depth)), seen.dims)
 

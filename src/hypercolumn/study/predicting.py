@@ -48,20 +48,29 @@ class Trained:
 
 
 def load_trained(
-    folder: Path, *, sha256: str | None, memory_bytes: int, precision: Precision | None = None, network: nn.Module | None = None
+    folder: Path,
+    *,
+    sha256: str | None,
+    memory_bytes: int,
+    precision: Precision | None = None,
+    network: nn.Module | None = None,
 ) -> Trained:
     """The network of one fold. Raises WeightsError where the file was changed, or needs a module that was not given."""
     tensors, sheet = load_weights(folder / "weights.safetensors", sha256=sha256)
     if network is None:
         if sheet["network"] not in NETWORKS:
             raise WeightsError(
-                "these weights belong to a network of your own", where=folder.name, fix="open the run in Python and give the module: run.predict(images, network=module)"
+                "these weights belong to a network of your own",
+                where=folder.name,
+                fix="open the run in Python and give the module: run.predict(images, network=module)",
             )
         network = NETWORKS[sheet["network"]](**sheet["arguments"])
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise WeightsError("the weights do not fit the network", where=folder.name, why=str(error).splitlines()[0]) from None
+        raise WeightsError(
+            "the weights do not fit the network", where=folder.name, why=str(error).splitlines()[0]
+        ) from None
     task = build_task(sheet["task"])
     dense = sheet["task"]["name"] == "segmentation"
     return Trained(network, task, Normalization.from_dict(sheet["normalization"]), precision, dense, memory_bytes)
@@ -87,7 +96,13 @@ def decode(task: Task, probabilities: np.ndarray) -> np.ndarray:
 
 
 def predicted_rows(
-    model: Trained | Ensemble, pieces: Iterable[Piece], material: Material, *, fold: str, unit_of: Mapping[str, str], groups: Sequence[str]
+    model: Trained | Ensemble,
+    pieces: Iterable[Piece],
+    material: Material,
+    *,
+    fold: str,
+    unit_of: Mapping[str, str],
+    groups: Sequence[str],
 ) -> Iterator[tuple[str, dict[str, object]]]:
     """The rows of a table of predictions, one a piece."""
     task = model.task if isinstance(model, Trained) else model.members[0].task
@@ -96,10 +111,18 @@ def predicted_rows(
         if last is None or last[0] != piece.record:
             last = (piece.record, model.probabilities(material.image(piece.record)))
         probabilities = in_box(last[1], piece.box) if material.dense else last[1]
-        yield piece.name, {**who(piece, material.cohort, fold=fold, unit=unit_of[piece.name], groups=groups), **_numbers(task, probabilities, piece, material)}
+        yield (
+            piece.name,
+            {
+                **who(piece, material.cohort, fold=fold, unit=unit_of[piece.name], groups=groups),
+                **_numbers(task, probabilities, piece, material),
+            },
+        )
 
 
-def row_of(probabilities: np.ndarray, piece: Piece, material: Material, *, decided: np.ndarray | None = None) -> dict[str, object]:
+def row_of(
+    probabilities: np.ndarray, piece: Piece, material: Material, *, decided: np.ndarray | None = None
+) -> dict[str, object]:
     """The numbers of one piece from its probabilities; without a decision of its own the most probable class is taken."""
     if material.dense:
         header = material.headers[piece.record]

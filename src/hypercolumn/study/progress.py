@@ -45,8 +45,8 @@ class Lines:
     """Plain lines for a log.
 
     >>> import sys
-    >>> Lines(sys.stdout).moment("1", Moment(step=50, steps=200, training_loss=0.31, validation_loss=0.29))
-    fold=1 step=50/200 loss=0.3100 validation=0.2900
+    >>> Lines(sys.stdout).moment("fold-1", Moment(step=50, steps=200, training_loss=0.31, validation_loss=0.29))
+    fold-1 step=50/200 loss=0.3100 validation=0.2900
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -56,10 +56,14 @@ class Lines:
         self._write(words)
 
     def moment(self, fold: str, moment: Moment) -> None:
-        if moment.validation_loss is None and moment.step < moment.steps and time.monotonic() - self._last < EVERY_SECONDS:
+        if (
+            moment.validation_loss is None
+            and moment.step < moment.steps
+            and time.monotonic() - self._last < EVERY_SECONDS
+        ):
             return
         measured = "" if moment.validation_loss is None else f" validation={moment.validation_loss:.4f}"
-        self._write(f"fold={fold} step={moment.step}/{moment.steps} loss={moment.training_loss:.4f}{measured}")
+        self._write(f"{fold} step={moment.step}/{moment.steps} loss={moment.training_loss:.4f}{measured}")
 
     def close(self) -> None:
         self._stream.flush()
@@ -95,7 +99,7 @@ class Bar:
     def moment(self, fold: str, moment: Moment) -> None:
         if fold not in self._tasks:
             self._progress.start()
-            self._tasks[fold] = self._progress.add_task(f"fold {fold}", total=moment.steps, figures="")
+            self._tasks[fold] = self._progress.add_task(fold, total=moment.steps, figures="")
         if moment.validation_loss is not None:
             self._validation[fold] = f"  validation {moment.validation_loss:.3f}"
         figures = f"loss {moment.training_loss:.3f}{self._validation.get(fold, '')}"

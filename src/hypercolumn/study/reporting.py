@@ -20,6 +20,7 @@ from hypercolumn.evaluation import (
     Score,
     best_baseline,
     confusion_matrix,
+    group_column,
     heterogeneity_by,
     reliability_curves,
     scores_by,
@@ -54,7 +55,9 @@ def report_content(run: Run) -> report.ReportContent:
     best = baselines.get(best_name, [])
     findings = tuple(run.findings)
     lead = lead_of(found, predictions)
-    sheets = {name: json.loads((run.fold(name) / "weights.json").read_text(encoding="utf-8")) for name in state["folds"]}
+    sheets = {
+        name: json.loads((run.fold(name) / "weights.json").read_text(encoding="utf-8")) for name in state["folds"]
+    }
     return report.ReportContent(
         title=asked.name.replace("-", " ").replace("_", " "),
         study=asked.name,
@@ -65,10 +68,8 @@ def report_content(run: Run) -> report.ReportContent:
         findings=findings,
         facts=_facts(asked, predictions, split, unit),
         flow=_flow(run, split, unit),
-        characteristics=_characteristics(run, asked, split, predictions),
-        scores=tuple(
-            ScoreRow(score, _same(best, score), best_name, headline=score == lead) for score in found
-        ),
+        characteristics=_characteristics(run, split, predictions, unit),
+        scores=tuple(ScoreRow(score, _same(best, score), best_name, headline=score == lead) for score in found),
         baselines=tuple(
             report.Baseline(name, score, saved["baseline_notes"].get(name, "")) for name, score in leads.items()
         ),
@@ -92,7 +93,9 @@ def noun(asked: StudyFile, unit: str) -> str:
     return unit.removesuffix("s") if asked.generalises_to == "specimen" else asked.generalises_to
 
 
-def lights(findings: Sequence[Finding], lead: Score, best: Score | None, best_name: str, unit: str) -> tuple[Light, ...]:
+def lights(
+    findings: Sequence[Finding], lead: Score, best: Score | None, best_name: str, unit: str
+) -> tuple[Light, ...]:
     """The questions that a reader has first, each with its answer."""
     blocked = [finding for finding in findings if finding.severity is Severity.BLOCKING]
     doubts = [finding for finding in findings if finding.severity is Severity.WARNING]
@@ -100,7 +103,9 @@ def lights(findings: Sequence[Finding], lead: Score, best: Score | None, best_na
     if blocked:
         leak = Light("Leakage", State.BLOCKING, blocked[0].claim)
     else:
-        leak = Light("Leakage", State.OK, f"no {unit.removesuffix('s')} and no copy of an image stands on both sides of a fold")
+        leak = Light(
+            "Leakage", State.OK, f"no {unit.removesuffix('s')} and no copy of an image stands on both sides of a fold"
+        )
     few = lead.units < LEAST_UNITS
     size = Light(
         "Enough to say",
@@ -111,8 +116,12 @@ def lights(findings: Sequence[Finding], lead: Score, best: Score | None, best_na
         leak,
         _against(lead, best, best_name),
         size,
-        Light("Other doubts", State.WARNING, doubts[0].claim) if doubts else Light("Other doubts", State.OK, "no audit that ran raised one"),
-        Light("Not checked", State.UNKNOWN, f"{len(unchecked)} pitfalls, named below with what is needed") if unchecked else Light("Not checked", State.OK, "nothing was left out"),
+        Light("Other doubts", State.WARNING, doubts[0].claim)
+        if doubts
+        else Light("Other doubts", State.OK, "no audit that ran raised one"),
+        Light("Not checked", State.UNKNOWN, f"{len(unchecked)} pitfalls, named below with what is needed")
+        if unchecked
+        else Light("Not checked", State.OK, "nothing was left out"),
     )
 
 
@@ -136,8 +145,15 @@ def forests(predictions: Predictions, lead: Score, unit: str) -> tuple[report.Fo
         if 2 <= predictions.table[column].nunique() <= 12 and predictions.table[column].nunique() < len(predictions):
             parts = scores_by(predictions, column, unit=unit)
             spread = str(heterogeneity_by(predictions, column, unit=unit))
-            found.append(report.Forest(f"{lead.metric} by {column}", tuple(parts.items()), lead, spread))
+            found.append(report.Forest(f"by {column}", tuple(parts.items()), lead, spread))
     return tuple(found)
+
+
+def shown_groups(run: Run, predictions: Predictions) -> list[str]:
+    """The columns that a cohort is described by: site, batch and strata, not who the patients are."""
+    columns = run.saved_columns()
+    named = [columns.get("site"), *columns["batch"], *columns["strata"]]
+    return [name for name in (group_column(name) for name in named if name) if name in predictions.table.columns]
 
 
 def reliability(predictions: Predictions) -> tuple[report.Reliability, ...]:
@@ -153,7 +169,13 @@ def _same(rows: list[Score], score: Score) -> Score | None:
 
 
 def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) -> tuple[Fact, ...]:
-    tasks = {"mask": "segmentation", "instances": "segmentation (objects against background)", "class": "classification", "grade": "ordinal grading", "labels": "several labels"}
+    tasks = {
+        "mask": "segmentation",
+        "instances": "segmentation (objects against background)",
+        "class": "classification",
+        "grade": "ordinal grading",
+        "labels": "several labels",
+    }
     kinds = {
         "folds": f"{len(split.folds)} folds", "hold-out": "hold-out", "leave-one-site-out": "one site left out at a time",
         "site-preserving": f"{len(split.folds)} folds of whole sites", "regions": f"{len(split.folds)} contiguous blocks with a gap",
@@ -166,7 +188,13 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         Fact("Split", kinds[asked.split.kind], "; ".join(split.notes)),
     ]
     if split.gap:
-        facts.append(Fact("Gap", ", ".join(f"{axis}: {samples}" for axis, samples in split.gap.items()), "samples left out between training and test"))
+        facts.append(
+            Fact(
+                "Gap",
+                ", ".join(f"{axis}: {samples}" for axis, samples in split.gap.items()),
+                "samples left out between training and test",
+            )
+        )
     columns = asked.data.columns
     if columns.site:
         facts.append(Fact("Site column", columns.site))
@@ -178,49 +206,77 @@ def _flow(run: Run, split: Split, unit: str) -> tuple[FlowStep, ...]:
     scored = {piece.record for fold in split.folds for piece in fold.test}
     steps = [FlowStep("in the manifest", len(table), len(split.units), "every file was opened and read")]
     if len(scored) < len(table):
-        steps.append(FlowStep("never scored", len(table) - len(scored), 0, "kept free as a gap, or for training alone", Flow.EXCLUDED))
+        steps.append(
+            FlowStep(
+                "never scored", len(table) - len(scored), 0, "kept free as a gap, or for training alone", Flow.EXCLUDED
+            )
+        )
     for side in ("training", "validation", "test"):
         records = [len({piece.record for piece in getattr(fold, side)}) for fold in split.folds]
         unit_of = split.unit_of()
         held = [len({unit_of[piece.name] for piece in getattr(fold, side)}) for fold in split.folds]
-        spread = f"{min(records)} to {max(records)} in {len(split.folds)} folds" if min(records) != max(records) else f"in each of {len(split.folds)} folds"
+        spread = (
+            f"{min(records)} to {max(records)} in {len(split.folds)} folds"
+            if min(records) != max(records)
+            else f"in each of {len(split.folds)} folds"
+        )
         steps.append(FlowStep(side, round(float(np.mean(records))), round(float(np.mean(held))), spread, Flow.SIDE))
     return tuple(steps)
 
 
-def _characteristics(run: Run, asked: StudyFile, split: Split, predictions: Predictions) -> Characteristics:
+def _characteristics(run: Run, split: Split, predictions: Predictions, unit: str) -> Characteristics:
     """The cohort by test fold, with the largest standardised difference between two folds."""
     table = predictions.table
     folds = [fold.name for fold in split.folds]
     parts = [table[table["fold"] == name] for name in folds]
     rows = [
         Characteristic("records", tuple(len(part) for part in parts)),
-        Characteristic("units", tuple(int(part["unit"].nunique()) for part in parts)),
+        Characteristic(unit, tuple(int(part["unit"].nunique()) for part in parts)),
     ]
-    for column in predictions.groups:
+    for column in shown_groups(run, predictions):
         values = table[column].value_counts().index[:8]
-        if table[column].nunique() > 20:
-            continue
         for value in values:
             counts = [int((part[column] == value).sum()) for part in parts]
             shares = [count / max(1, len(part)) for count, part in zip(counts, parts, strict=True)]
             cells = tuple(f"{count} ({share:.0%})" for count, share in zip(counts, shares, strict=True))
             rows.append(Characteristic(str(value), cells, _largest_difference(shares), variable=column))
     rows += _class_rows(predictions, parts)
-    columns = tuple(f"fold {name}" for name in folds)
-    return Characteristics(columns, tuple(rows), "test records of each fold; differences are standardised, 0.1 is small and 0.5 is large")
+    columns = tuple(folds)
+    return Characteristics(
+        columns, tuple(rows), "test records of each fold; differences are standardised, 0.1 is small and 0.5 is large"
+    )
 
 
 def _class_rows(predictions: Predictions, parts: Sequence[pd.DataFrame]) -> list[Characteristic]:
     rows = []
     for index, name in enumerate(predictions.classes):
         if predictions.kind == "segmentation":
-            shares = [float((part[f"tp_{index}"] + part[f"fn_{index}"]).sum() / max(1, (part[["tp_0", "fp_0", "fn_0", "tn_0"]].sum().sum()))) for part in parts]
-            rows.append(Characteristic(name, tuple(f"{share:.1%}" for share in shares), _largest_difference(shares), variable="share of the area"))
+            shares = [
+                float(
+                    (part[f"tp_{index}"] + part[f"fn_{index}"]).sum()
+                    / max(1, (part[["tp_0", "fp_0", "fn_0", "tn_0"]].sum().sum()))
+                )
+                for part in parts
+            ]
+            rows.append(
+                Characteristic(
+                    name,
+                    tuple(f"{share:.1%}" for share in shares),
+                    _largest_difference(shares),
+                    variable="share of the area",
+                )
+            )
         else:
             held = [part[f"truth_{index}"] if f"truth_{index}" in part else part["truth"] == index for part in parts]
             shares = [float(np.mean(column)) if len(column) else 0.0 for column in held]
-            rows.append(Characteristic(name, tuple(f"{int(np.sum(column))} ({share:.0%})" for column, share in zip(held, shares, strict=True)), _largest_difference(shares), variable="class"))
+            rows.append(
+                Characteristic(
+                    name,
+                    tuple(f"{int(np.sum(column))} ({share:.0%})" for column, share in zip(held, shares, strict=True)),
+                    _largest_difference(shares),
+                    variable="class",
+                )
+            )
     return rows
 
 
@@ -250,7 +306,7 @@ def _plan(run: Run, sheets: Mapping[str, Any]) -> tuple[report.Choice, ...]:
     rows = []
     for index, choice in enumerate(plans[first]["choices"]):
         others = {name: plan["choices"][index]["value"] for name, plan in plans.items() if index < len(plan["choices"])}
-        differing = [f"{value} in fold {name}" for name, value in others.items() if value != choice["value"]]
+        differing = [f"{value} in {name}" for name, value in others.items() if value != choice["value"]]
         rows.append(report.Choice(choice["what"], "; ".join([choice["value"], *differing]), choice["why"]))
     precision = schedules[first]["precision"]
     layout = "channels last" if precision["channels_last"] else "default layout"
@@ -258,7 +314,9 @@ def _plan(run: Run, sheets: Mapping[str, Any]) -> tuple[report.Choice, ...]:
     steps = ", ".join(str(schedule["schedule"]["steps"]) for schedule in schedules.values())
     second = schedules[first]["seconds_a_step"]
     why = f"a step took {second:.2f} s in a timed warm-up" if second else "the study file says so"
-    rows.append(report.Choice("steps", steps, f"{why}; the learning rate warms up and then falls to zero along a cosine"))
+    rows.append(
+        report.Choice("steps", steps, f"{why}; the learning rate warms up and then falls to zero along a cosine")
+    )
     return tuple(rows)
 
 
@@ -271,25 +329,34 @@ def _curve(name: str, sheet: Mapping[str, Any]) -> report.Curve:
         validation_score=[row[2] for row in sheet["curve"]],
         stopped_at=int(sheet["steps"]),
         kept_at=int(sheet["best_step"]),
-        metric="validation loss",
+        metric="loss",
     )
 
 
 def _certificate(run: Run) -> report.CertificateSummary:
     certificate = run.certificate
     checks = tuple(report.Check(check.name, check.passed, check.detail) for check in certificate.checks)
-    return report.CertificateSummary(certificate.sha256, checks, f"verify it again from the files with: hypercolumn check {run.folder.name}")
+    return report.CertificateSummary(
+        certificate.sha256, checks, f"verify it again from the files with: hypercolumn check {run.folder.name}"
+    )
 
 
 def _reproduction(run: Run, asked: StudyFile) -> report.Reproduction:
     state = run.state()
     return report.Reproduction(
-        commands=(f"hypercolumn train {run.folder.name}/study.yaml", f"hypercolumn check {run.folder.name}", f"hypercolumn report {run.folder.name}"),
+        commands=(
+            f"hypercolumn train {run.folder.name}/study.yaml",
+            f"hypercolumn check {run.folder.name}",
+            f"hypercolumn report {run.folder.name}",
+        ),
         versions=state["versions"],
         seeds={"seed": asked.seed},
-        hashes={"manifest": state["manifest_sha256"], **{f"weights of fold {name}": fold["sha256"] for name, fold in state["folds"].items()}},
+        hashes={
+            "manifest": state["manifest_sha256"],
+            **{f"weights of {name}": fold["sha256"] for name, fold in state["folds"].items()},
+        },
         hardware={name: str(value) for name, value in state["machine"].items()},
-        seconds={f"fold {name}": fold["seconds"] for name, fold in state["folds"].items()},
+        seconds={name: fold["seconds"] for name, fold in state["folds"].items()},
     )
 
 
@@ -298,7 +365,11 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
     plan = json.loads((run.fold(split.folds[0].name) / "plan.json").read_text(encoding="utf-8"))
     network = {"unet": "a U-Net", "resnet": "a residual network"}.get(plan["network"], "a convolutional network")
     window = " x ".join(map(str, plan["window"]))
-    interval = "" if lead.low is None or lead.high is None else f" (95 % interval {lead.low:.3f} to {lead.high:.3f}, {lead.method})"
+    interval = (
+        ""
+        if lead.low is None or lead.high is None
+        else f" (95 % interval {lead.low:.3f} to {lead.high:.3f}, {lead.method})"
+    )
     return (
         f"{len(split.units)} {unit} with {len(run.predictions)} records were split into {len(split.folds)} "
         f"{'contiguous blocks' if split.gap else 'folds'} so that no {unit.removesuffix('s')} and no near-duplicate image stood on two sides. "
@@ -307,5 +378,3 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
         f"Predictions on the test sides were pooled. {lead.metric} was {'undefined' if lead.value is None else f'{lead.value:.3f}'}{interval}, "
         f"and speaks of new {noun(asked, unit)}s."
     )
-
-

@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from hypercolumn.study.study import Study
 
 SCHEMA = 1
-LIBRARIES = ("torch", "lightning-fabric", "numpy", "scipy", "scikit-image", "scikit-learn", "pandas", "Pillow", "tifffile")
+LIBRARIES = (
+    "torch",
+    "lightning-fabric",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "scikit-learn",
+    "pandas",
+    "Pillow",
+    "tifffile",
+)
 
 
 @dataclass(frozen=True)
@@ -62,10 +72,21 @@ class Run:
                 continue
             except OSError as error:
                 raise OutputNotWritable(
-                    "the output folder cannot be written", where=str(parent), why=error.strerror or "", fix="give another one with --out"
+                    "the output folder cannot be written",
+                    where=str(parent),
+                    why=error.strerror or "",
+                    fix="give another one with --out",
                 ) from None
             run = cls(folder)
-            run.update(schema=SCHEMA, name=name, status="created", created=stamp, versions=versions(), machine=machine(), folds={})
+            run.update(
+                schema=SCHEMA,
+                name=name,
+                status="created",
+                created=stamp,
+                versions=versions(),
+                machine=machine(),
+                folds={},
+            )
             return run
         raise OutputNotWritable("a hundred runs began in this minute", where=str(parent), fix="wait a minute")
 
@@ -80,7 +101,12 @@ class Run:
     def open(cls, folder: Path) -> "Run":
         """A run that exists. Raises DataError where the folder is none."""
         if not (folder / "run.json").is_file():
-            raise DataError("this is not a run folder", where=str(folder), why="it has no run.json", fix="give a folder that train made, such as runs/...")
+            raise DataError(
+                "this is not a run folder",
+                where=str(folder),
+                why="it has no run.json",
+                fix="give a folder that train made, such as runs/...",
+            )
         return cls(folder)
 
     def state(self) -> dict[str, Any]:
@@ -159,7 +185,9 @@ class Run:
         """The baseline without a CNN whose headline is best."""
         saved = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
         predictions = self.predictions
-        leads = {name: lead_of([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()}
+        leads = {
+            name: lead_of([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()
+        }
         name = best_baseline(leads)
         return ("", None) if name is None else (name, leads[name])
 
@@ -208,7 +236,11 @@ def finding_from_dict(entry: Mapping[str, Any]) -> Finding:
 
 def versions() -> dict[str, str]:
     """Of this package, of Python and of the libraries that the numbers depend on."""
-    return {"hypercolumn": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    return {
+        "hypercolumn": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
 
 
 def machine() -> dict[str, Any]:

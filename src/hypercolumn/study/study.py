@@ -77,7 +77,9 @@ class Study:
         """The findings before training. No torch is needed."""
         return list(self.preflight().findings)
 
-    def train(self, network: "nn.Module | None" = None, *, out: Path | str = "runs", watcher: Watcher | None = None) -> Run:
+    def train(
+        self, network: "nn.Module | None" = None, *, out: Path | str = "runs", watcher: Watcher | None = None
+    ) -> Run:
         """Check, train every fold, score, audit and report; the run.
 
         `network` takes the place of the planned one: a module from (batch, channel, *space) to (batch, class, *space), or to
@@ -147,9 +149,14 @@ def init(folder: Path, out: Path, *, patient: str | None = None) -> Path:
     guess = look(folder)
     guess = _with_patient(guess, folder, patient)
     if out.exists():
-        raise UsageError("the study file exists already", where=str(out), fix="give another name with --out, or remove it")
+        raise UsageError(
+            "the study file exists already", where=str(out), fix="give another name with --out, or remove it"
+        )
     manifest = out.with_name(f"{out.stem}.manifest.csv")
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in folder.resolve().name).strip("-._") or "study"
+    name = (
+        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in folder.resolve().name).strip("-._")
+        or "study"
+    )
     text = study_text(guess, name=name, manifest=manifest.name, folder=relative(folder, out.parent))
     parse_study_file(text, where=out.name)
     try:
@@ -178,7 +185,8 @@ def _with_patient(guess: Guess, folder: Path, patient: str | None) -> Guess:
     if patient not in guess.table.columns:
         close = difflib.get_close_matches(patient, list(guess.table.columns), n=1)
         raise UsageError(
-            f"there is no column {patient!r}", where=f"columns: {', '.join(guess.table.columns)}", fix=f"did you mean {close[0]!r}?" if close else "give one of these"
+            f"there is no column {patient!r}",
+            where=f"columns: {', '.join(guess.table.columns)}",
+            fix=f"did you mean {close[0]!r}?" if close else "give one of these",
         )
     return replace(guess, patient=patient, site=None if guess.site == patient else guess.site)
-

@@ -160,7 +160,9 @@ class StudyFile(_Strict):
     def _whole(self) -> "StudyFile":
         columns = self.data.columns
         if self.generalises_to == "patient" and columns.patient is None:
-            raise ValueError("generalises_to: patient needs data.columns.patient; without one say generalises_to: specimen")
+            raise ValueError(
+                "generalises_to: patient needs data.columns.patient; without one say generalises_to: specimen"
+            )
         if self.generalises_to == "site" and columns.site is None:
             raise ValueError("generalises_to: site needs data.columns.site")
         if (self.split.kind == "regions") != (self.generalises_to == "region"):
@@ -184,9 +186,13 @@ def read_study_file(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise StudyFileError("the study file does not exist", where=str(path), fix="hypercolumn init DATA writes one") from None
+        raise StudyFileError(
+            "the study file does not exist", where=str(path), fix="hypercolumn init DATA writes one"
+        ) from None
     except IsADirectoryError:
-        raise StudyFileError("this is a folder, not a study file", where=str(path), fix=f"hypercolumn init {path}") from None
+        raise StudyFileError(
+            "this is a folder, not a study file", where=str(path), fix=f"hypercolumn init {path}"
+        ) from None
     except UnicodeDecodeError:
         raise StudyFileError("the study file is not UTF-8", where=str(path), fix="save it as UTF-8 text") from None
     return parse_study_file(text, where=path.name, overrides=overrides)
@@ -200,14 +206,20 @@ def parse_study_file(text: str, *, where: str = "study.yaml", overrides: Sequenc
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise StudyFileError("the study file is not YAML", where=f"{where}{line}", why=str(getattr(error, "problem", error))) from None
+        raise StudyFileError(
+            "the study file is not YAML", where=f"{where}{line}", why=str(getattr(error, "problem", error))
+        ) from None
     if not isinstance(content, dict) or node is None:
         raise StudyFileError("the study file holds no keys", where=where, fix="hypercolumn init DATA writes one")
     lines, doubled = {}, []
     for key, line, repeated in _key_lines(node):
         lines.setdefault(key, line)
         if repeated:
-            doubled.append(Problem("E-STUDY", f"key {'.'.join(key)!r} stands twice", f"{where}, line {line}", fix="keep one of them"))
+            doubled.append(
+                Problem(
+                    "E-STUDY", f"key {'.'.join(key)!r} stands twice", f"{where}, line {line}", fix="keep one of them"
+                )
+            )
     if doubled:
         raise DataProblems(doubled, where=where)
     for override in overrides:
@@ -244,7 +256,11 @@ def _key_lines(node: yaml.Node, prefix: tuple[str, ...] = ()) -> Iterator[tuple[
 
 def _explain(item: Any, lines: Mapping[tuple[str, ...], int], where: str) -> Problem:
     """One complaint of the schema in our own words, with its line."""
-    path = tuple(str(part) for part in item["loc"] if not str(part).startswith(("literal", "constrained", "tuple", "dict", "int", "float")))
+    path = tuple(
+        str(part)
+        for part in item["loc"]
+        if not str(part).startswith(("literal", "constrained", "tuple", "dict", "int", "float"))
+    )
     known = next((lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in lines), None)
     place = f"{where}, line {known}" if known else where
     name = ".".join(path)

@@ -33,7 +33,11 @@ def study_text(guess: Guess, *, name: str, manifest: str, folder: str) -> str:
         f"    site: {_scalar(guess.site)}   # hospital, laboratory, scanner or kind of imaging",
         f"    patient: {_scalar(guess.patient)}   # {'nobody knows the patients: see generalises_to' if guess.patient is None else 'all records of a patient stay on one side'}",
         f"    specimen: {_scalar(guess.specimen)}   # slide, scan, recording, plate; none: each record is one",
-        *([f"    position: {_scalar(guess.position)}   # the order of the slices in their stack"] if guess.position else []),
+        *(
+            [f"    position: {_scalar(guess.position)}   # the order of the slices in their stack"]
+            if guess.position
+            else []
+        ),
         f"    batch: {_list(guess.batch)}   # anything else that may leave its mark: scanner, laboratory, protocol, date",
         f"    strata: {_list(guess.strata)}   # groups whose score is shown apart: sex, subtype",
         *([f"    # columns without a role: {', '.join(guess.free)}"] if guess.free else []),
@@ -66,7 +70,10 @@ def _generalises(guess: Guess) -> tuple[str, str]:
         return "region", "one specimen: the score speaks of other regions of the same one, of nothing more"
     if guess.patient is not None:
         return "patient", "the score speaks of new patients"
-    return "specimen", "no patient is known: the score speaks of new images, and may be too good where patients share images"
+    return (
+        "specimen",
+        "no patient is known: the score speaks of new images, and may be too good where patients share images",
+    )
 
 
 def _split(guess: Guess) -> list[str]:
@@ -100,4 +107,6 @@ def _scalar(value: str | None) -> str:
         return "none"
     if value.lower() in {"none", "null", "true", "false", "yes", "no", "on", "off", "~"}:
         return f"'{value}'"
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("\n...\n").strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("\n...\n").strip()
+    )

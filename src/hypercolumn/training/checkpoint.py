@@ -80,7 +80,9 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         except (WeightsError, OSError, ValueError, KeyError) as error:
             failures.append(f"{path.name}: {error}")
     if failures:
-        raise CheckpointError("no checkpoint can be read", where=folder.name, why="; ".join(failures), fix="train again without --resume")
+        raise CheckpointError(
+            "no checkpoint can be read", where=folder.name, why="; ".join(failures), fix="train again without --resume"
+        )
     return None
 
 

@@ -141,12 +141,12 @@ def fit(
             progress.losses.append(loss)
             done = step + 1
             if not math.isfinite(loss):
-                raise RunError(f"the loss is {loss} at step {done}", why="training diverged", fix="lower training.learning_rate")
+                raise RunError(
+                    f"the loss is {loss} at step {done}", why="training diverged", fix="lower training.learning_rate"
+                )
             measured = None
             if validation is not None and (done % schedule.evaluate_every == 0 or done == schedule.steps):
-                measured = validation_loss(
-                    fabric, module, task, validation, precision=precision, batch=schedule.batch
-                )
+                measured = validation_loss(fabric, module, task, validation, precision=precision, batch=schedule.batch)
                 recent = progress.losses[-schedule.evaluate_every :]
                 progress.curve.append((done, sum(recent) / len(recent), measured))
                 if measured < progress.best_loss:
@@ -169,7 +169,14 @@ def fit(
 
 
 def validation_loss(
-    fabric: Fabric, module: nn.Module, task: Task, examples: Examples, *, precision: Precision, batch: int, most: int = 64
+    fabric: Fabric,
+    module: nn.Module,
+    task: Task,
+    examples: Examples,
+    *,
+    precision: Precision,
+    batch: int,
+    most: int = 64,
 ) -> float:
     """The mean loss over fixed windows, at most 64 of them spread over the side; every process sees its share."""
     chosen = torch.linspace(0, len(examples) - 1, min(most, len(examples))).round().int().tolist()
@@ -284,7 +291,11 @@ def _batches(
     )
     for step, (images, targets, weights) in zip(steps, loader, strict=True):
         whole = len(order.batch_at(step))
-        yield fabric.to_device(images), fabric.to_device(targets), fabric.to_device(weights * (fabric.world_size / whole))
+        yield (
+            fabric.to_device(images),
+            fabric.to_device(targets),
+            fabric.to_device(weights * (fabric.world_size / whole)),
+        )
 
 
 def _collate(drawn: list[tuple[Tensor, Tensor, float]]) -> tuple[Tensor, Tensor, Tensor]:

@@ -46,7 +46,7 @@ def agree(make: Callable[[], T], *, devices: int = 1, nodes: int = 1) -> T:
 
 
 def run_on(function: Callable[..., T], *arguments: Any, precision: Precision, devices: int = 1, nodes: int = 1) -> T:
-    """Call `function(fabric, *arguments)` on every device and return what the first process got."""
+    """Call `function(fabric, *arguments)` on every device; plain data that the first process got come back."""
     word: Any = "bf16-mixed" if precision.dtype == "bfloat16" else "32-true"
     if started_from_outside():
         fabric = Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy="ddp", precision=word)
@@ -55,4 +55,19 @@ def run_on(function: Callable[..., T], *arguments: Any, precision: Precision, de
     if devices * nodes == 1:
         return function(Fabric(accelerator="auto", devices=1, precision=word), *arguments)
     fabric = Fabric(accelerator="auto", devices=devices, strategy="ddp_spawn", precision=word)
-    return fabric.launch(function, *arguments)
+    return fabric.launch(_Call(function, arguments)).value
+
+
+class _Call:
+    """A call as one object: Fabric looks into collections that it sends to other processes, and refuses frozen ones."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __call__(self, fabric: Fabric) -> "_Result":
+        return _Result(self.function(fabric, *self.arguments))
+
+
+class _Result:
+    def __init__(self, value: Any) -> None:
+        self.value = value

@@ -63,7 +63,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError("the weights file is damaged", where=path.name, why=str(error), fix="take it from a copy") from None
+        raise WeightsError(
+            "the weights file is damaged", where=path.name, why=str(error), fix="take it from a copy"
+        ) from None
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

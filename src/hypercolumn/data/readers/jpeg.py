@@ -27,6 +27,8 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TABLES = {0xC4, 0xDB, 0xDD, 0xE0, 0xEE}
 """Huffman and quantization tables, restart interval, JFIF, and Adobe's mark for the colour transform."""
 _EXIF, _SCAN, _END = 0xE1, 0xDA, 0xD9
+_PIXELS_A_BIT = 64
+"""A Huffman code takes one bit or more for each block of 8 x 8 pixels."""
 _COLOURS = {1: (), 3: ("red", "green", "blue"), 4: ("red", "green", "blue")}
 
 
@@ -62,6 +64,8 @@ def read_pixels(path: Path, header: Header, box: Box | None = None) -> np.ndarra
     with path.open("rb") as file:
         segments = list(_segments(file, path))
         scans = file.read()
+    if 8 * len(scans) * _PIXELS_A_BIT < header.shape[1] * header.shape[2] and _is_huffman(segments):
+        raise _cut_off(path)
     kept = [
         segment
         for segment in segments
@@ -104,6 +108,11 @@ def _segments(file: BinaryIO, path: Path) -> Iterator[_Segment]:
         yield _Segment(marker, content)
         if marker == _SCAN:
             return
+
+
+def _is_huffman(segments: list[_Segment]) -> bool:
+    """Whether no frame is coded arithmetically, where many blocks may share a bit."""
+    return not any(segment.marker in _FRAMES and segment.marker >= 0xC9 for segment in segments)
 
 
 def _cut_off(path: Path) -> UnreadableFile:

@@ -15,6 +15,6 @@ that shows nothing (a constant) is a copy only where it is identical; no homolog
 """
 
 from hypercolumn.data.similarity.search import find_duplicates
-from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, large_clusters, units_of
+from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, large_clusters, joined_units
 
-__all__ = ["KINDS", "Pair", "Similarity", "find_duplicates", "large_clusters", "units_of"]
+__all__ = ["KINDS", "Pair", "Similarity", "find_duplicates", "large_clusters", "joined_units"]

@@ -17,10 +17,12 @@ Signals and volumes have one version and no loss: nobody stores them as JPEG.
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from scipy.sparse import csr_array
 
 from hypercolumn.errors import InvalidArgument
 
@@ -30,6 +32,10 @@ BRIGHTER = 0.1
 """The change of brightness that must not hide a copy, as a share."""
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """The weights of red, green and blue in grey, ITU-R BT.601: the grey that JPEG keeps best."""
+SAME = 0.999
+"""A version whose form correlates so well with the record's own adds nothing."""
+FAINT = 0.05
+"""A version that loses more than this is too faint to know a copy by."""
 LARGEST = 1024
 """Images with more samples a side are reduced by a whole factor before they are compressed, to save time."""
 
@@ -43,7 +49,7 @@ class Scale:
     high: float
 
 
-COARSE = {1: Scale(256, 0, 32), 2: Scale(16, 0, 2), 3: Scale(6, 0, 2)}
+COARSE = {1: Scale(256, 0, 20), 2: Scale(16, 0, 2), 3: Scale(8, 0, 2)}
 FINE = {1: Scale(2304, 0, 180), 2: Scale(48, 0.75, 3.75), 3: Scale(16, 0, 4)}
 """Coarse grids propose pairs, fine ones decide; by the number of spatial axes."""
 
@@ -73,22 +79,23 @@ def appearance(array: np.ndarray) -> Appearance | None:
     if dims not in COARSE or array.size == 0:
         return None
     channels = _finite(_without_alpha(array))
-    coarse: list[np.ndarray] = []
-    fine: list[np.ndarray] = []
-    coarse_loss: list[float] = []
-    fine_loss: list[float] = []
+    versions: list[tuple[np.ndarray, np.ndarray, float, float]] = []
     for version in _versions(channels, _white(array)) if dims == 2 else (channels,):
-        form, sharp = _form(grey(version), COARSE[dims]), _form(grey(version), FINE[dims])
-        if not form.any() or not sharp.any() or (fine and float(fine[0] @ sharp) > 0.999):
+        seen = grey(version)
+        coarse, fine = _forms(seen)
+        shows_nothing = not coarse.any() or not fine.any()
+        if shows_nothing and not versions:
+            return None
+        if shows_nothing or (versions and float(versions[0][1] @ fine) > SAME):
             continue
-        coarse.append(form)
-        fine.append(sharp)
-        copy = grey(_compressed(version, eight_bit=array.dtype == np.uint8)) if dims == 2 else None
-        coarse_loss.append(0.0 if copy is None else 1 - float(form @ _form(copy, COARSE[dims])))
-        fine_loss.append(0.0 if copy is None else 1 - float(sharp @ _form(copy, FINE[dims])))
-    if not coarse:
-        return None
-    return Appearance(np.stack(coarse), np.stack(fine).astype(np.float16), np.array(coarse_loss), np.array(fine_loss))
+        copy = _forms(grey(_compressed(version, eight_bit=array.dtype == np.uint8))) if dims == 2 else (coarse, fine)
+        coarse_loss, fine_loss = 1 - float(coarse @ copy[0]), 1 - float(fine @ copy[1])
+        if not versions or fine_loss < FAINT:
+            versions.append((coarse, fine, max(0.0, coarse_loss), max(0.0, fine_loss)))
+    all_coarse, all_fine, coarse_losses, fine_losses = zip(*versions, strict=True)
+    return Appearance(
+        np.stack(all_coarse), np.stack(all_fine).astype(np.float16), np.array(coarse_losses), np.array(fine_losses)
+    )
 
 
 def grey(channels: np.ndarray) -> np.ndarray:
@@ -107,18 +114,29 @@ def box_means(array: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
     array([1.333, 4.667])
     """
     for axis, side in enumerate(sides):
-        length = array.shape[axis]
-        along = np.moveaxis(array, axis, -1)
-        total = np.concatenate([np.zeros((*along.shape[:-1], 1)), np.cumsum(along, axis=-1, dtype=np.float64)], axis=-1)
-        edges = np.linspace(0, length, side + 1)
-        below = np.minimum(edges.astype(int), length - 1)
-        at_edges = total[..., below] + (edges - below) * (total[..., below + 1] - total[..., below])
-        array = np.moveaxis(np.diff(at_edges, axis=-1) * (side / length), -1, axis)
+        first = np.moveaxis(array, axis, 0)
+        means = _shares(first.shape[0], side) @ first.reshape(first.shape[0], -1)
+        array = np.moveaxis(means.reshape(side, *first.shape[1:]), 0, axis)
     return array
 
 
-def _form(image: np.ndarray, scale: Scale) -> np.ndarray:
-    boxes = box_means(image, (scale.side,) * image.ndim)
+@lru_cache(maxsize=64)
+def _shares(samples: int, boxes: int) -> csr_array:
+    """The share of each sample in the mean of each box (box, sample)."""
+    cuts = np.union1d(np.arange(samples + 1) * boxes, np.arange(boxes + 1) * samples)
+    lengths = np.diff(cuts) / samples
+    shape = (boxes, samples)
+    return csr_array((lengths.astype(np.float32), (cuts[:-1] // samples, cuts[:-1] // boxes)), shape=shape)
+
+
+def _forms(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The coarse and the fine form of a grey record (*space)."""
+    dims = image.ndim
+    boxes = box_means(image, (FINE[dims].side,) * dims)
+    return _form(box_means(boxes, (COARSE[dims].side,) * dims), COARSE[dims]), _form(boxes, FINE[dims])
+
+
+def _form(boxes: np.ndarray, scale: Scale) -> np.ndarray:
     near = ndimage.gaussian_filter(boxes, scale.low) if scale.low else boxes
     detail = near - ndimage.gaussian_filter(boxes, scale.high)
     detail -= detail.mean()

@@ -114,7 +114,7 @@ def _verified(
         i, v = row[start : start + BLOCK], column[start : start + BLOCK]
         moved = symmetry.of(others.fine[v].reshape(-1, *(FINE[dims].side,) * dims)).reshape(len(v), -1)
         score = np.einsum("pb,pb->p", plain.fine[i], moved, dtype=np.float32)
-        needed = _needed(np.maximum(plain.fine_loss[i], others.fine_loss[v]), room=1, lowest=lowest)
+        needed = _needed(np.sqrt(plain.fine_loss[i] * others.fine_loss[v]), room=1, lowest=lowest)
         for k in np.flatnonzero(score >= needed):
             first, second, reached = int(i[k]), int(others.owner[v[k]]), min(1.0, float(score[k]))
             if first < second:

@@ -109,13 +109,13 @@ def large_clusters(
         raise InvalidArgument("share", share, fix="give a share of the units between 0 and 1")
     unit_of = {record: unit for unit, records in units.items() for record in records}
     most = max(2.0, share * len(units))
-    return tuple(cluster for cluster in similarity.clusters() if len(units_of(cluster, unit_of)) > most)
+    return tuple(cluster for cluster in similarity.clusters() if len(joined_units(cluster, unit_of)) > most)
 
 
-def units_of(cluster: tuple[str, ...], unit_of: Mapping[str, str]) -> set[str]:
+def joined_units(cluster: tuple[str, ...], unit_of: Mapping[str, str]) -> set[str]:
     """The units that a cluster would join.
 
-    >>> sorted(units_of(("a", "b", "c"), {"a": "patient 1", "b": "patient 1", "c": "patient 2"}))
+    >>> sorted(joined_units(("a", "b", "c"), {"a": "patient 1", "b": "patient 1", "c": "patient 2"}))
     ['patient 1', 'patient 2']
     """
     return {unit_of.get(record, record) for record in cluster}
