@@ -271,6 +271,7 @@ def _usage(error: Any) -> None:
     ]
     word = message.split("'")[1] if "'" in message else ""
     close = difflib.get_close_matches(word, verbs, n=1) if "No such command" in message else []
+    message = message.split(" Did you mean")[0]
     typer.echo(f"error[E-USAGE] {message}", err=True)
     typer.echo(f"  fix    {f'did you mean {close[0]!r}?' if close else 'hypercolumn --help'}", err=True)
 

@@ -19,7 +19,7 @@ def test_the_page_its_numbers_and_its_tables_are_written(words_content, tmp_path
     with open(tmp_path / "run" / "report_data" / "scores.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert float(rows[0]["value"]) == words_content.scores[0].score.value
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob(".*.unfinished"))
 
 
 def test_writing_again_gives_the_same_bytes(words_content, tmp_path):
@@ -45,4 +45,4 @@ def test_a_disk_that_is_full_leaves_the_old_page_and_no_rest(words_content, tmp_
     with pytest.raises(OutputNotWritable, match="No space left"):
         write(words_content, tmp_path)
     assert (tmp_path / "report.html").read_bytes() == old
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob(".*.unfinished"))

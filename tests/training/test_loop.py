@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training import discs
 
 from hypercolumn.errors import Interrupted, RunError
 from hypercolumn.training import Moment, Schedule, load_checkpoint
-from tests.training import discs
 
 SHORT = Schedule(steps=12, batch=4, learning_rate=1e-2, warmup=2, evaluate_every=3, checkpoint_every=2, seed=0)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training import discs
 
 from hypercolumn.inference import Precision
 from hypercolumn.training import Order, Schedule, load_checkpoint, run_on
-from tests.training import discs
 
 SCHEDULE = Schedule(steps=9, batch=4, learning_rate=1e-2, warmup=2, evaluate_every=3, checkpoint_every=9, seed=0)
 

@@ -1,10 +1,10 @@
 """Duplicates: the same image on both sides of a fold, or with two labels, or joining more units than it should.
 
-A network that has seen a test image in training can remember it, and its score then measures memory. The pairs come from
-`data.similarity`; here they are only judged, and shown so that a reader can judge them too.
+A network that has seen a test image in training can remember it, and its score then measures memory. The pairs come
+from `data.similarity`; here they are only judged, and shown so that a reader can judge them too.
 
-What this does not say: that there are no other copies. A crop, a turn by a small angle or a second photograph of the same
-field is not found by `data.similarity`.
+What this does not say: that there are no other copies. A crop, a turn by a small angle or a second photograph of the
+same field is not found by `data.similarity`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.sides import Crossing, check_records, crossings
 from hypercolumn.audit.wording import counted, listed, percent
 from hypercolumn.data.cohort import Cohort
-from hypercolumn.data.similarity import KINDS, Pair, Similarity, large_clusters, joined_units
+from hypercolumn.data.similarity import KINDS, Pair, Similarity, joined_units, large_clusters
 from hypercolumn.data.split import Split
 
 SHOWN = 32
@@ -30,7 +30,8 @@ def duplicates(
 ) -> list[Finding]:
     """Judge the pairs that were found in a cohort, by the sides of a split where there is one.
 
-    `units` maps each unit, made from lineage alone, to its records; with it a cluster that would join many units is shown.
+    `units` maps each unit, made from lineage alone, to its records; with it a cluster that would join many of them is
+    shown before a split obeys it.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"image": ["a", "b", "c"]})
@@ -68,16 +69,18 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
         yield Finding(
             "A-DUPLICATES-BOTH-SIDES",
             Severity.BLOCKING,
-            f"{exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) have a copy among the records "
-            f"that the network learnt from, in {len(folds)} of {counted(len(found), 'fold')}. A copy may be flipped, turned, "
-            "brightened or compressed. A network can remember what it has seen, so the score says nothing about new cases.",
+            f"{exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) have a copy among the "
+            f"records that the network learnt from, in {len(folds)} of {counted(len(found), 'fold')}. A copy may be "
+            "flipped, turned, brightened or compressed. A network can remember what it has seen, so the score says "
+            "nothing about new cases.",
             evidence={
                 "test records with a copy": exposed,
                 "test records": records,
                 **{f"test records with a copy in {fold.fold}": fold.exposed for fold in folds},
                 **_kinds(tested),
             },
-            remedy="Keep all copies of one image on one side (the splits of this package do), or drop all but one, and train again.",
+            remedy="Keep all copies of one image on one side (the splits of this package do), or drop all but one, "
+            "and train again.",
             groups=_shown(tested),
             spoils=("*",),
         )
@@ -85,8 +88,8 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
         yield Finding(
             "A-DUPLICATES-IN-VALIDATION",
             Severity.WARNING,
-            f"{counted(len(watched), 'pair')} of copies stand in training and in validation. The test set is not touched, but "
-            "validation then looks better than it is, so training may have stopped too late.",
+            f"{counted(len(watched), 'pair')} of copies stand in training and in validation. The test set is not "
+            "touched, but validation then looks better than it is, so training may have stopped too late.",
             evidence=_kinds(watched),
             remedy="Keep all copies of one image on one side, or drop all but one.",
             groups=_shown(watched),
@@ -101,9 +104,10 @@ def _large(similarity: Similarity, units: Mapping[str, tuple[str, ...]]) -> Iter
         yield Finding(
             "A-DUPLICATES-LARGE-CLUSTER",
             Severity.WARNING,
-            f"{counted(len(cluster), 'record')} look alike and would join {len(joined):,} of {counted(len(units), 'unit')} "
-            f"({percent(len(joined), len(units))}) into one that stays on one side. Either these images were copied many "
-            "times, or they are alike without being copies (empty tiles, test patterns): look before it is obeyed.",
+            f"{counted(len(cluster), 'record')} look alike and would join {len(joined):,} of "
+            f"{counted(len(units), 'unit')} ({percent(len(joined), len(units))}) into one that stays on one side. "
+            "Either these images were copied many times, or they are alike without being copies (empty tiles, test "
+            "patterns): look before it is obeyed.",
             evidence={
                 "records in the cluster": len(cluster),
                 "units joined": len(joined),
@@ -112,8 +116,8 @@ def _large(similarity: Similarity, units: Mapping[str, tuple[str, ...]]) -> Iter
                 "names": listed(joined),
                 **_kinds(inside),
             },
-            remedy="If they are copies, leave all but one out of the manifest. If not, leave out the ones that show nothing, or raise the "
-            "threshold of find_duplicates above the lowest correlation given here.",
+            remedy="If they are copies, leave all but one out of the manifest. If not, leave out the ones that show "
+            "nothing, or raise the threshold of find_duplicates above the lowest correlation given here.",
             groups=(cluster[:SHOWN],),
         )
 
@@ -132,8 +136,8 @@ def _labels(cohort: Cohort, similarity: Similarity) -> Iterator[Finding]:
             "A-DUPLICATES-LABELS",
             Severity.WARNING,
             f"{counted(len(groups), 'image')} that {'is' if len(groups) == 1 else 'are'} stored more than once "
-            f"{'has' if len(groups) == 1 else 'have'} more than one label: {shown}. At least one label of each is wrong, or "
-            "the label depends on something that the image does not show.",
+            f"{'has' if len(groups) == 1 else 'have'} more than one label: {shown}. At least one label of each is "
+            "wrong, or the label depends on something that the image does not show.",
             evidence={"images with more than one label": len(groups), "records": sum(map(len, groups))},
             remedy="Look at each image and correct its label, or leave it out.",
             groups=tuple(groups[:SHOWN]),
@@ -156,8 +160,8 @@ def _within(cohort: Cohort, pairs: list[Pair], split: Split | None) -> Iterator[
     yield Finding(
         "A-DUPLICATES-WITHIN",
         Severity.NOTE,
-        f"{counted(len(pairs), 'pair')} of copies {'stands' if len(pairs) == 1 else 'stand'} {place}.{strangers} They do not "
-        "spoil the score, but a case that is stored twice counts twice.",
+        f"{counted(len(pairs), 'pair')} of copies {'stands' if len(pairs) == 1 else 'stand'} {place}.{strangers} They "
+        "do not spoil the score, but a case that is stored twice counts twice.",
         evidence={**_kinds(pairs), **({"pairs between two patients": differ} if patients is not None else {})},
         remedy="Drop all but one of each, unless the copies are wanted.",
         groups=_shown(pairs),
@@ -168,7 +172,8 @@ def _passed(cohort: Cohort) -> Finding:
     return Finding(
         "A-DUPLICATES-PASSED",
         Severity.PASSED,
-        f"No two of {counted(len(cohort), 'record')} are copies of each other, be it flipped, turned, brightened or compressed.",
+        f"No two of {counted(len(cohort), 'record')} are copies of each other, be it flipped, turned, brightened or "
+        "compressed.",
         evidence={"records": len(cohort), "pairs": 0},
         remedy="Nothing to do.",
     )

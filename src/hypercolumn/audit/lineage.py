@@ -5,12 +5,11 @@ disease. Split at random, they stand on both sides, and the score measures recog
 2021 (doi 10.1038/s41598-021-01681-w) measured what that adds to the accuracy on four brain scan collections: 29 to 55
 points; with labels drawn at random a network reached about 96 % where slices were split and 50 % where subjects were.
 
-This audit looks only at names: the lineage columns of the manifest and the pieces of the split. Two names for one patient
-are not found here; two copies of one image are, by `duplicates`.
+This audit looks only at names: the lineage columns of the manifest and the pieces of the split. Two names for one
+patient are not found here; two copies of one image are, by `duplicates`.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations, product
 
 from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.finding import Finding, Severity
@@ -40,28 +39,32 @@ def lineage(cohort: Cohort, split: Split) -> list[Finding]:
     wrong = [*_both_sides(cohort, split)]
     if not any(finding.blocking for finding in wrong):
         wrong += _passed(cohort, split)
-    return [*wrong, *_joins(cohort, split), *_no_patient(cohort, split)]
+    return [*wrong, *_joins(cohort), *_no_patient(cohort, split)]
 
 
 def leakage(cohort: Cohort, split: Split, similarity: Similarity | None = None) -> list[Finding]:
-    """Lineage and duplicates together, for anybody's table; without `similarity` the copies are listed as not checked."""
+    """Lineage and duplicates together, for anybody's table; without `similarity` copies are listed as not checked."""
     if similarity is not None:
         return [*lineage(cohort, split), *duplicates(cohort, similarity, split)]
     not_compared = Finding(
         "A-DUPLICATES-NOT-CHECKED",
         Severity.NOT_CHECKED,
-        "Not checked: whether one image is stored under two names. The images themselves were not compared, only their names.",
+        "Not checked: whether one image is stored under two names. The images themselves were not compared, only "
+        "their names.",
         remedy="Give the images to find_duplicates, and its answer to this audit.",
     )
     return [*lineage(cohort, split), not_compared]
 
 
+JOINS = (
+    ("patient", "site", "A-LINEAGE-TWO-SITES", "a patient seen at both, or one number given out twice"),
+    ("specimen", "patient", "A-LINEAGE-TWO-PATIENTS", "a wrong cell in the manifest, or one number given out twice"),
+)
+"""Names that may stand under two coarser ones, and what that usually means."""
+
+
 def _both_sides(cohort: Cohort, split: Split) -> Iterator[Finding]:
-    by_region = split.generalises_to == "region"
-    levels = (
-        [] if by_region else [level for level in cohort.levels if level != "site" or split.generalises_to == "site"]
-    )
-    for level in levels:
+    for level in _levels(cohort, split) if split.generalises_to != "region" else ():
         yield from _level_findings(level, crossings(split, _names(cohort, level)), cohort)
     yield from _overlaps(split)
 
@@ -76,10 +79,10 @@ def _level_findings(level: str, found: tuple[Crossing, ...], cohort: Cohort) -> 
         yield Finding(
             "A-LINEAGE-BOTH-SIDES",
             Severity.BLOCKING,
-            f"{len(tested):,} of {counted(whole, level)} {_are(len(tested))} tested and also learnt from, in {len(folds)} of "
-            f"{counted(len(found), 'fold')}: {exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) "
-            f"come from a {level} that the network had already seen. The score can measure how well these {level}s are "
-            f"remembered, and says nothing about new ones.",
+            f"{len(tested):,} of {counted(whole, level)} {_are(len(tested))} tested and also learnt from, in "
+            f"{len(folds)} of {counted(len(found), 'fold')}: {exposed:,} of {counted(records, 'test record')} "
+            f"({percent(exposed, records)}) come from a {level} that the network had already seen. The score can "
+            f"measure how well these {level}s are remembered, and says nothing about new ones.",
             evidence={
                 f"{level}s on both sides": len(tested),
                 f"{level}s": whole,
@@ -88,8 +91,8 @@ def _level_findings(level: str, found: tuple[Crossing, ...], cohort: Cohort) -> 
                 **{f"{level}s on both sides of {crossing.fold}": len(crossing.tested) for crossing in folds},
                 "names": listed(tested),
             },
-            remedy=f"Split by {level}, so that all records of one {level} stay on one side, and train again; no part of "
-            "this score can be kept.",
+            remedy=f"Split by {level}, so that all records of one {level} stay on one side, and train again; no part "
+            "of this score can be kept.",
             groups=tuple(tested.values())[:NAMED],
             spoils=("*",),
         )
@@ -97,8 +100,9 @@ def _level_findings(level: str, found: tuple[Crossing, ...], cohort: Cohort) -> 
         yield Finding(
             "A-LINEAGE-IN-VALIDATION",
             Severity.WARNING,
-            f"{len(watched):,} of {counted(whole, level)} {_are(len(watched))} in training and in validation. The test set is "
-            "not touched, but validation then looks better than it is, so training may have stopped too late.",
+            f"{len(watched):,} of {counted(whole, level)} {_are(len(watched))} in training and in validation. The "
+            "test set is not touched, but validation then looks better than it is, so training may have stopped too "
+            "late.",
             evidence={
                 f"{level}s in training and validation": len(watched),
                 f"{level}s": whole,
@@ -110,7 +114,7 @@ def _level_findings(level: str, found: tuple[Crossing, ...], cohort: Cohort) -> 
 
 
 def _overlaps(split: Split) -> Iterator[Finding]:
-    """A record on two sides, whole or with boxes that share samples."""
+    """Records that are tested and learnt from, whole or with boxes that share samples."""
     shared: dict[str, list[str]] = {}
     for fold in split.folds:
         for record in _overlapping(fold):
@@ -120,9 +124,15 @@ def _overlaps(split: Split) -> Iterator[Finding]:
         yield Finding(
             "A-LINEAGE-BOTH-SIDES",
             Severity.BLOCKING,
-            f"{counted(len(shared), 'record')} {_are(len(shared))} on two sides of a fold, in whole or in part, in "
-            f"{len(folds)} of {counted(len(split.folds), 'fold')}. What is tested was seen before.",
-            evidence={"records on both sides": len(shared), "folds": len(split.folds), "names": listed(sorted(shared))},
+            f"{counted(len(shared), 'record')} {_are(len(shared))} tested and also learnt from, in whole or in part, "
+            f"in {len(folds)} of {counted(len(split.folds), 'fold')}. The very samples that are tested were seen "
+            "before.",
+            evidence={
+                "records on both sides": len(shared),
+                "folds with such a record": len(folds),
+                "folds": len(split.folds),
+                "names": listed(sorted(shared)),
+            },
             remedy="Give each record, and each part of a record, to one side only.",
             groups=tuple((record,) for record in sorted(shared))[:NAMED],
             spoils=("*",),
@@ -130,16 +140,10 @@ def _overlaps(split: Split) -> Iterator[Finding]:
 
 
 def _overlapping(fold: Fold) -> set[str]:
-    pieces: dict[str, dict[str, list[Piece]]] = {}
-    for side, found in fold.sides():
-        for piece in found:
-            pieces.setdefault(piece.record, {}).setdefault(side, []).append(piece)
-    return {
-        record
-        for record, by_side in pieces.items()
-        for one, other in combinations(by_side.values(), 2)
-        if any(_meet(first, second) for first, second in product(one, other))
-    }
+    learnt: dict[str, list[Piece]] = {}
+    for piece in (*fold.training, *fold.validation):
+        learnt.setdefault(piece.record, []).append(piece)
+    return {piece.record for piece in fold.test if any(_meet(piece, other) for other in learnt.get(piece.record, ()))}
 
 
 def _meet(first: Piece, second: Piece) -> bool:
@@ -148,22 +152,9 @@ def _meet(first: Piece, second: Piece) -> bool:
     return all(a[0] < b[1] and b[0] < a[1] for a, b in zip(first.box, second.box, strict=True))
 
 
-def _joins(cohort: Cohort, split: Split) -> Iterator[Finding]:
+def _joins(cohort: Cohort) -> Iterator[Finding]:
     """Names that stand under two coarser ones: an error in the manifest, or a patient who moved."""
-    for fine, coarse, code, why in (
-        (
-            "patient",
-            "site",
-            "A-LINEAGE-TWO-SITES",
-            "a patient who was examined twice, or one number given out by two sites",
-        ),
-        (
-            "specimen",
-            "patient",
-            "A-LINEAGE-TWO-PATIENTS",
-            "a wrong cell in the manifest, or a specimen number used twice",
-        ),
-    ):
+    for fine, coarse, code, why in JOINS:
         if fine not in cohort.levels or coarse not in cohort.levels:
             continue
         coarser = cohort.level(coarse).groupby(cohort.level(fine)).unique()
@@ -175,15 +166,16 @@ def _joins(cohort: Cohort, split: Split) -> Iterator[Finding]:
         yield Finding(
             code,
             Severity.WARNING,
-            f"{len(joined):,} of {counted(names.nunique(), fine)} {'stands' if len(joined) == 1 else 'stand'} under two or more "
-            f"{coarse}s: {why}. Until this is settled they are kept together with all records of these {coarse}s that share "
-            f"the name, on one side of every fold.{refused}",
+            f"{len(joined):,} of {counted(names.nunique(), fine)} {'stands' if len(joined) == 1 else 'stand'} under "
+            f"two or more {coarse}s: {why}. All records under one such name are kept on one side of every fold, "
+            f"whichever {coarse} they are under.{refused}",
             evidence={
                 f"{fine}s under two {coarse}s": len(joined),
                 f"{fine}s": int(names.nunique()),
                 "names": listed(f"{name} ({' and '.join(values)})" for name, values in joined.items()),
             },
-            remedy=f"Look at these {fine}s in the manifest. If the number means two {fine}s, write the {coarse} into it.",
+            remedy=f"Look at these {fine}s in the manifest. If the number means two {fine}s, write the {coarse} into "
+            "it.",
             groups=tuple(tuple(names.index[names == name]) for name in list(joined)[:NAMED]),
         )
 
@@ -201,20 +193,22 @@ def _no_patient(cohort: Cohort, split: Split) -> Iterator[Finding]:
             if claims_patients
             else ""
         )
-        + "If patients have several records each, some are tested on patients that were learnt from: the score then speaks of "
-        "new records of the same patients, and its interval is too narrow, because it counts records as if each were a patient.",
+        + "If patients have several records each, some are tested on patients that were learnt from: the score then "
+        "speaks of new records of the same patients, and its interval is too narrow, because it counts records as if "
+        "each were a patient.",
         evidence={"records": len(cohort), "lineage columns": listed(cohort.levels) or "none"},
-        remedy="Add a patient column (a donor, an animal or a culture counts as a patient) and name it under data.lineage.patient; "
-        "if every record is a patient of its own, say so by naming the record's key there.",
+        remedy="Add a patient column (a donor, an animal or a culture counts as a patient) and name it under "
+        "data.columns.patient; if every record is a patient of its own, say so by naming the record's key there.",
     )
 
 
 def _passed(cohort: Cohort, split: Split) -> Iterator[Finding]:
-    levels = [level for level in cohort.levels if level != "site" or split.generalises_to == "site"]
+    levels = _levels(cohort, split)
     if split.generalises_to == "region":
         claim = (
-            f"No sample of the {counted(len(cohort), 'record')} lies on two sides of any of {counted(len(split.folds), 'fold')}. The "
-            "same specimens are learnt from and tested, in different regions, as the split says."
+            f"No sample of the {counted(len(cohort), 'record')} lies on two sides of any of "
+            f"{counted(len(split.folds), 'fold')}. The same specimens are learnt from and tested, in different "
+            "regions, as the split says."
         )
     else:
         names = " and ".join(counted(cohort.level(level).nunique(), level) for level in levels) or counted(
@@ -227,6 +221,10 @@ def _passed(cohort: Cohort, split: Split) -> Iterator[Finding]:
         "folds": len(split.folds),
     }
     yield Finding("A-LINEAGE-PASSED", Severity.PASSED, claim, evidence=evidence, remedy="Nothing to do.")
+
+
+def _levels(cohort: Cohort, split: Split) -> tuple[str, ...]:
+    return tuple(level for level in cohort.levels if level != "site" or split.generalises_to == "site")
 
 
 def _merged(found: Iterator[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:

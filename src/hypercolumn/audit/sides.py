@@ -34,7 +34,8 @@ def crossings(split: Split, group_of: Mapping[str, str]) -> tuple[Crossing, ...]
 
     >>> from hypercolumn.data.split import Piece
     >>> fold = Fold("fold 1", (Piece("a"), Piece("b")), (), (Piece("c"), Piece("d")))
-    >>> [found] = crossings(Split("grouped", "patient", {}, (fold,), seed=0), {"a": "P1", "b": "P2", "c": "P2", "d": "P3"})
+    >>> patients = {"a": "P1", "b": "P2", "c": "P2", "d": "P3"}
+    >>> [found] = crossings(Split("grouped", "patient", {}, (fold,), seed=0), patients)
     >>> found.tested, found.exposed, found.test_records
     ({'P2': ('b', 'c')}, 1, 2)
     """

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hypercolumn.convolution import operators
 from hypercolumn.convolution.operators import Node
@@ -78,7 +79,8 @@ def trace(
     (['input', 'conv1d', 'relu', 'max_pool1d'], (9,))
     """
     shape = tuple(int(length) for length in shape)
-    example = example_input(network, shape, in_channels=in_channels)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        example = example_input(network, shape, in_channels=in_channels)
     try:
         with evaluating(network), torch.no_grad():
             program = torch.export.export(network, (example,), strict=False)

@@ -16,10 +16,8 @@ and judges the split anew.
 Units and records stand under their names in the manifest: use pseudonyms there, not patients' names.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,6 +29,7 @@ from hypercolumn.data.seals import FileSeal, seal_file, sealed_paths, unreadable
 from hypercolumn.data.split import Box, Split
 from hypercolumn.data.split_document import Document, document_to_split, read_document, split_from_dict, split_to_dict
 from hypercolumn.data.verification import Check, judge_split
+from hypercolumn.data.writing import write_whole
 from hypercolumn.errors import CertificateError, DataProblems, InvalidArgument, OutputNotWritable, Problem
 
 __all__ = ["Certificate", "SideCount", "certify", "split_from_dict", "split_to_dict", "verify"]
@@ -80,13 +79,9 @@ class Certificate:
         seals = {name: _hash(section) for name, section in sections.items()}
         document = {**sections, "seals": seals, "sha256": _hash(sections)}
         text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-        unfinished = path.with_name(path.name + ".unfinished")
         try:
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, path)
+            write_whole(path, text)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                unfinished.unlink()
             raise OutputNotWritable("the certificate cannot be written", where=str(path), why=str(error)) from None
         return path
 

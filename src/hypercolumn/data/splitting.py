@@ -157,7 +157,7 @@ def leave_one_site_out(
     if len(sites) < 2:
         raise SplitError(
             f"there is one site only ({sites[0]}), and none to learn from when it is left out",
-            where="data.lineage.site",
+            where="data.columns.site",
             fix="use folds by patient, and set generalises_to: patient",
         )
     _require_sites_apart(cohort, clusters)

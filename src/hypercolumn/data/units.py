@@ -75,9 +75,9 @@ def joining_levels(cohort: Cohort, generalises_to: str) -> tuple[str, ...]:
         nearest = next((level for level in ("patient", "specimen") if level in cohort.levels), "specimen")
         raise SplitError(
             f"the study says that it generalises to {generalises_to}s, and no column names the {generalises_to}",
-            where="data.lineage",
+            where="data.columns",
             why=f"records of one {generalises_to} could not be kept on one side",
-            fix=f"name the column under data.lineage.{generalises_to}, or set generalises_to: {nearest}",
+            fix=f"name the column under data.columns.{generalises_to}, or set generalises_to: {nearest}",
         )
     return tuple(level for level in cohort.levels if level != "site" or generalises_to == "site")
 

@@ -102,7 +102,7 @@ def judge_split(
 
 def _claim(split: Split, cohort: Cohort) -> list[Problem]:
     if split.generalises_to in {"site", "patient"} and split.generalises_to not in cohort.levels:
-        return [_problem(f"the split speaks of {split.generalises_to}s, and the cohort names none", "data.lineage")]
+        return [_problem(f"the split speaks of {split.generalises_to}s, and the cohort names none", "data.columns")]
     return []
 
 

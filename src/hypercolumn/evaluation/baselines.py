@@ -9,7 +9,7 @@ these has learnt nothing that needs a network; one that metadata alone match may
 chosen by its score on the test pieces themselves, which flatters the baseline and never the network.
 
 Images are (channel, *space) with any number of spatial axes, and come from a sequence that may read each one when it is
-asked for (`OnDemand`), so that a cohort need not fit in memory; a baseline goes through it once.
+asked for (`OnDemand`), so that a cohort need not fit in memory; a baseline reads each image at most once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -107,8 +107,8 @@ def baselines_for(
             found += [
                 GlobalThreshold(seed=seed),
                 GlobalThreshold("global threshold after background subtraction", subtract=True, seed=seed),
-                OtsuThreshold(),
-                OtsuThreshold("Otsu threshold after background subtraction", subtract=True),
+                OtsuThreshold(seed=seed),
+                OtsuThreshold("Otsu threshold after background subtraction", subtract=True, seed=seed),
             ]
         if classes > 2 or channels > 1:
             found.append(NearestMeanColour(classes, seed=seed))

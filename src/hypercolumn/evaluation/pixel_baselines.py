@@ -27,8 +27,11 @@ from sklearn.preprocessing import StandardScaler
 
 from hypercolumn.evaluation.overlap import dice
 
+PIECES = 64
+"""At most so many training pieces are looked at: a rule of a few numbers is settled long before."""
+
 SAMPLES = 200_000
-"""At most so many samples are learnt from, an equal number an image."""
+"""At most so many samples are learnt from, an equal number a piece."""
 
 SLIGHT_BLUR = 1.5
 """Standard deviation in samples of the slightly blurred view."""
@@ -150,9 +153,9 @@ class GlobalThreshold:
         chance = np.random.default_rng(self.seed)
         candidates: list[View] = []
         values, wanted, weights = [], [], []
-        for image, target in zip(images, targets, strict=True):
+        for image, target in _some_pieces(images, targets, seed=self.seed):
             candidates = candidates or list(candidates_for(len(image), subtract=self.subtract))
-            chosen = _some_samples(np.size(target), len(targets), chance)
+            chosen = _some_samples(np.size(target), min(len(targets), PIECES), chance)
             values.append(np.stack([seen.ravel()[chosen] for seen in seen_as(image, candidates)]))
             wanted.append(np.asarray(target).ravel()[chosen] == 1)
             weights.append(np.full(len(chosen), np.size(target) / len(chosen)))
@@ -195,11 +198,12 @@ class OtsuThreshold:
 
     name: str = "Otsu threshold"
     subtract: bool = False
+    seed: int = 0
 
     def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> "FittedOtsu":
         candidates: list[View] = []
         counted = np.zeros((0, 2, 3))
-        for image, target in zip(images, targets, strict=True):
+        for image, target in _some_pieces(images, targets, seed=self.seed):
             if not candidates:
                 candidates = list(candidates_for(len(image), subtract=self.subtract))
                 counted = np.zeros((len(candidates), 2, 3))
@@ -339,8 +343,15 @@ def best_threshold(values: np.ndarray, wanted: np.ndarray, weights: np.ndarray) 
     return float(reached.max()), float((ranked[best] + below) / 2)
 
 
-def _some_samples(size: int, images: int, chance: np.random.Generator) -> np.ndarray:
-    wanted = max(200, SAMPLES // max(1, images))
+def _some_pieces(
+    images: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for index in np.sort(np.random.default_rng(seed).permutation(len(targets))[:PIECES]).tolist():
+        yield images[index], targets[index]
+
+
+def _some_samples(size: int, pieces: int, chance: np.random.Generator) -> np.ndarray:
+    wanted = max(200, SAMPLES // max(1, pieces))
     return np.arange(size) if size <= wanted else chance.integers(0, size, wanted)
 
 
@@ -350,8 +361,8 @@ def _colours(
     """Features (sample, channel * blur) and classes (sample,) of some samples of every image."""
     chance = np.random.default_rng(seed)
     features, truth = [], []
-    for image, target in zip(images, targets, strict=True):
-        chosen = _some_samples(np.size(target), len(targets), chance)
+    for image, target in _some_pieces(images, targets, seed=seed):
+        chosen = _some_samples(np.size(target), min(len(targets), PIECES), chance)
         seen = _blurred(image, blurs)
         features.append(seen.reshape(len(seen), -1)[:, chosen].T)
         truth.append(np.asarray(target).ravel()[chosen].astype(int))

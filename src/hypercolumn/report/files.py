@@ -11,10 +11,10 @@ stands has its numbers beside it.
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from hypercolumn.data.writing import write_whole
 from hypercolumn.errors import OutputNotWritable
 from hypercolumn.report.content import ReportContent
 from hypercolumn.report.page import render
@@ -37,9 +37,9 @@ def write(content: ReportContent, folder: Path) -> Path:
     try:
         (folder / "report_data").mkdir(parents=True, exist_ok=True)
         for name, rows in tables(content).items():
-            _replace(folder / "report_data" / f"{name}.csv", _as_csv(rows))
-        _replace(folder / "report.json", json.dumps(numbers(content), indent=1, ensure_ascii=False, allow_nan=False))
-        _replace(folder / "report.html", page)
+            write_whole(folder / "report_data" / f"{name}.csv", _as_csv(rows))
+        write_whole(folder / "report.json", json.dumps(numbers(content), indent=1, ensure_ascii=False, allow_nan=False))
+        write_whole(folder / "report.html", page)
     except OSError as error:
         raise OutputNotWritable("the report could not be written", where=str(folder), why=str(error)) from error
     return folder / "report.html"
@@ -49,16 +49,3 @@ def _as_csv(rows: Iterable[Iterable[object]]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
     return stream.getvalue()
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise

@@ -334,7 +334,7 @@ def _kind_column(table: pd.DataFrame, used: Sequence[str] | set[str]) -> str | N
         if (
             name not in used
             and 2 <= len(counts) <= 20
-            and counts.min() >= 2
+            and counts.median() >= 2
             and not pd.api.types.is_numeric_dtype(table[name])
         ):
             return name

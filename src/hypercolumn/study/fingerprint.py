@@ -62,7 +62,7 @@ def fingerprint(
         if mask is not None:
             found = np.bincount(mask[mask >= 0].ravel(), minlength=classes)[:classes]
             counts += found
-            _hold(holders, np.flatnonzero(found), unit_of[piece.name])
+            _hold(holders, np.flatnonzero(found), unit_of.get(piece.name, piece.record))
             sizes.append(_object_size(mask))
     if labels is not None:
         for piece in pieces:
@@ -70,12 +70,12 @@ def fingerprint(
             indices = np.flatnonzero(present) if present.size > 1 or present.dtype.kind == "f" else present.astype(int)
             if classes:
                 counts[indices] += 1
-                _hold(holders, indices, unit_of[piece.name])
+                _hold(holders, indices, unit_of.get(piece.name, piece.record))
     all_shapes = np.array([shapes[piece.name] for piece in pieces])
     known_sizes = [size for size in sizes if size is not None]
     return Fingerprint(
         records=len({piece.record for piece in pieces}),
-        units=len({unit_of[piece.name] for piece in pieces}),
+        units=len({unit_of.get(piece.name, piece.record) for piece in pieces}),
         dims=all_shapes.shape[1],
         channels=channels,
         smallest=tuple(all_shapes.min(0).tolist()),

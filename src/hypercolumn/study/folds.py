@@ -19,6 +19,7 @@ from torch import nn
 
 from hypercolumn.augment import standard
 from hypercolumn.data import Fold, Piece
+from hypercolumn.data.writing import write_json
 from hypercolumn.inference import Precision
 from hypercolumn.inference.precision import choose
 from hypercolumn.preprocessing import Normalization, fit_normalization
@@ -39,7 +40,6 @@ from hypercolumn.training import (
     save_weights,
     seconds_a_step,
     steps_for,
-    write_json,
 )
 
 
@@ -92,7 +92,7 @@ class FoldJob:
             return None
         pieces = [examples.pieces[index] for index in examples.visits]
         labels = [int(self.material.label(piece.record)) for piece in pieces]
-        return tuple(sampling_weights(labels, [self.unit_of[piece.name] for piece in pieces]).tolist())
+        return tuple(sampling_weights(labels, [self.unit_of.get(piece.name, piece.record) for piece in pieces]).tolist())
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ def _run(run: Run) -> Iterator[str]:
 
 
 def _network(name: str, dims: int, channels: int, size: int | None) -> Iterator[str]:
-    from hypercolumn.convolution import receptive_field
     from hypercolumn import networks
+    from hypercolumn.convolution import receptive_field
 
     if name not in networks.NETWORKS:
         raise InvalidArgument("network", name, fix=f"use {', '.join(networks.NETWORKS)}, or a run folder")

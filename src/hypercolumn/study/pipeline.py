@@ -19,6 +19,7 @@ import pandas as pd
 from torch import nn
 
 from hypercolumn.data import Fold, Piece
+from hypercolumn.data.writing import write_json
 from hypercolumn.evaluation import OnDemand, Predictions, baselines_for, group_column, scores
 from hypercolumn.study.checks import Preflight
 from hypercolumn.study.folds import FoldJob, prepare, train_fold
@@ -27,7 +28,7 @@ from hypercolumn.study.predicting import group_names, load_trained, predicted_ro
 from hypercolumn.study.progress import Watcher
 from hypercolumn.study.run import Run, write_findings
 from hypercolumn.study.study_file import StudyFile
-from hypercolumn.training import agree, is_first, run_on, write_json
+from hypercolumn.training import agree, is_first, run_on
 
 
 def write_beginning(run: Run, before: Preflight, asked: StudyFile, *, data_folder: str) -> None:

@@ -5,12 +5,13 @@ of a cluster stays short and still shows that the run lives.
 """
 
 import time
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from hypercolumn.training import Moment, Watch
+if TYPE_CHECKING:
+    from hypercolumn.training import Moment, Watch
 
 EVERY_SECONDS = 30.0
 
@@ -21,7 +22,7 @@ class Watcher(Protocol):
     def stage(self, words: str) -> None:
         """Something began."""
 
-    def moment(self, fold: str, moment: Moment) -> None:
+    def moment(self, fold: str, moment: "Moment") -> None:
         """A step was made."""
 
     def close(self) -> None:
@@ -34,7 +35,7 @@ class Silent:
     def stage(self, words: str) -> None:
         return
 
-    def moment(self, fold: str, moment: Moment) -> None:
+    def moment(self, fold: str, moment: "Moment") -> None:
         return
 
     def close(self) -> None:
@@ -45,6 +46,7 @@ class Lines:
     """Plain lines for a log.
 
     >>> import sys
+    >>> from hypercolumn.training import Moment
     >>> Lines(sys.stdout).moment("fold-1", Moment(step=50, steps=200, training_loss=0.31, validation_loss=0.29))
     fold-1 step=50/200 loss=0.3100 validation=0.2900
     """
@@ -55,7 +57,7 @@ class Lines:
     def stage(self, words: str) -> None:
         self._write(words)
 
-    def moment(self, fold: str, moment: Moment) -> None:
+    def moment(self, fold: str, moment: "Moment") -> None:
         if (
             moment.validation_loss is None
             and moment.step < moment.steps
@@ -68,7 +70,7 @@ class Lines:
     def close(self) -> None:
         self._stream.flush()
 
-    def moment_of(self, fold: str) -> Watch:
+    def moment_of(self, fold: str) -> "Watch":
         """For a loop that knows nothing of folds."""
         return lambda moment: self.moment(fold, moment)
 
@@ -96,7 +98,7 @@ class Bar:
     def stage(self, words: str) -> None:
         self._console.print(words, highlight=False, style="dim")
 
-    def moment(self, fold: str, moment: Moment) -> None:
+    def moment(self, fold: str, moment: "Moment") -> None:
         if fold not in self._tasks:
             self._progress.start()
             self._tasks[fold] = self._progress.add_task(fold, total=moment.steps, figures="")

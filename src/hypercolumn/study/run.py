@@ -28,10 +28,10 @@ import yaml
 from hypercolumn import __version__
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Certificate, Similarity, Split, split_from_dict, split_to_dict, verify
+from hypercolumn.data.writing import write_json
 from hypercolumn.errors import CertificateError, DataError, OutputNotWritable
 from hypercolumn.evaluation import Predictions, Score, best_baseline, headline
 from hypercolumn.study.checks import Preflight
-from hypercolumn.training import write_json
 
 if TYPE_CHECKING:
     from hypercolumn.study.study import Study

@@ -7,7 +7,7 @@ from hypercolumn.training.examples import Example, Examples, Memory
 from hypercolumn.training.loop import Fitted, Moment, Progress, Schedule, Watch, fit
 from hypercolumn.training.order import Order, Slot
 from hypercolumn.training.processes import agree, is_first, run_on, started_from_outside
-from hypercolumn.training.weights import file_sha256, load_weights, save_weights, write_json
+from hypercolumn.training.weights import file_sha256, load_weights, save_weights
 
 __all__ = [
     "LOOKS",
@@ -37,5 +37,4 @@ __all__ = [
     "seed_torch",
     "started_from_outside",
     "steps_for",
-    "write_json",
 ]

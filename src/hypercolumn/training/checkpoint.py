@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hypercolumn.data.writing import write_json
 from hypercolumn.errors import CheckpointError, WeightsError
-from hypercolumn.training.weights import file_sha256, load_tensors, save_tensors, write_json
+from hypercolumn.training.weights import file_sha256, load_tensors, save_tensors
 
 KEPT = 2
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from hypercolumn.data.writing import write_json
 from hypercolumn.errors import WeightsError
 
 
@@ -66,14 +67,6 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             "the weights file is damaged", where=path.name, why=str(error), fix="take it from a copy"
         ) from None
-
-
-def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
-    flush(temporary)
-    os.replace(temporary, path)
 
 
 def flush(path: Path) -> None:

@@ -1,20 +1,21 @@
 """Which records show the same thing: identical bytes, identical pixels, near-duplicates.
 
-Two records are near-duplicates when one is the other flipped, turned by quarter turns, made brighter or darker by a tenth,
-stored anew as JPEG down to quality 50, or several of these together. How alike two arrays x and y are is said by their
-normalised cross-correlation
+Two records are near-duplicates when one is the other flipped, turned by quarter turns, made brighter or darker by a
+tenth, stored anew as JPEG down to quality 50, or several of these together. How alike two arrays x and y are is said by
+their normalised cross-correlation
 
     r(x, y) = sum_p (x_p - mean x)(y_p - mean y) / sqrt(sum_p (x_p - mean x)^2 * sum_p (y_p - mean y)^2)
 
-(Lewis 1995, Fast normalized cross-correlation), taken over grids of 16 x 16 and then 48 x 48 boxes under the best of the eight
-symmetries. `appearance` says what is compared, `matching` how close is close enough, `search` goes through a cohort.
+(Lewis 1995, Fast normalized cross-correlation), taken over grids of 16 x 16 and then 48 x 48 boxes under the best of
+the eight symmetries. `appearance` says what is compared, `matching` how close is close enough, `search` goes through a
+cohort, `pairs` is what comes of it.
 
-`audit.duplicates` judges what is found here, and the splits keep a cluster on one side. What this does not do: no learnt
-embedding, so a second photograph of the same field, a crop, a shift or a turn by a small angle is not found; an image
-that shows nothing (a constant) is a copy only where it is identical; no homology between sequences yet.
+`audit.duplicates` judges what is found here, and the splits keep a cluster on one side. What this does not do: no
+learnt embedding, so a second photograph of the same field, a crop, a shift or a turn by a small angle is not found; an
+image that shows nothing (a constant) is a copy only where it is identical; no homology between sequences yet.
 """
 
+from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, joined_units, large_clusters
 from hypercolumn.data.similarity.search import find_duplicates
-from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, large_clusters, joined_units
 
-__all__ = ["KINDS", "Pair", "Similarity", "find_duplicates", "large_clusters", "joined_units"]
+__all__ = ["KINDS", "Pair", "Similarity", "find_duplicates", "joined_units", "large_clusters"]

@@ -1,16 +1,17 @@
-"""What a record looks like from afar: a few hundred numbers that survive brightness and compression, and how much they do.
+"""What a record looks like from afar: numbers that survive brightness and compression, and how much they do.
 
     grid      x = mean over equal boxes of the grey record, a fixed number of boxes a side
     detail    d = g(x, low) - g(x, high)           g(., s): Gaussian of s boxes; shading and compression noise go
     form      f = (d - mean d) / |d - mean d|      so that f . f' is the normalised cross-correlation
     loss      e = 1 - f . f''                      f'': the form of the same record after JPEG at quality 50
 
-`loss` says how far a record's own copy would fall from correlation 1, so each record brings its own measure of how close
-a near-duplicate has to be: 0.0004 for a tissue section, 0.03 for a chest radiograph of 28 x 28. A record that was
-compressed before loses little the second time on the same 8 x 8 blocks, so the blocks are laid half a block aside.
+`loss` says how far a record's own copy would fall from correlation 1, so each record brings its own measure of how
+close a near-duplicate has to be: 0.0004 for a field of stained nuclei, 0.03 for a chest radiograph of 28 x 28. A record
+that was compressed before loses little the second time on the same 8 x 8 blocks, so the blocks are laid half a block
+aside.
 
-Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So a record has
-up to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, wherever that cuts anything.
+Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So a record has up
+to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, where that cuts anything.
 Signals and volumes have one version and no loss: nobody stores them as JPEG.
 """
 
@@ -173,7 +174,7 @@ def _white(array: np.ndarray) -> float | None:
 
 
 def _compressed(channels: np.ndarray, *, eight_bit: bool) -> np.ndarray:
-    """The record after JPEG at `QUALITY`, its 8 x 8 blocks laid half a block aside; other types are stretched to 8 bits."""
+    """After JPEG at `QUALITY`, its 8 x 8 blocks laid half a block aside; other types are stretched to 8 bits first."""
     factor = -(-max(channels.shape[1:]) // LARGEST)
     if factor > 1:
         channels = np.stack(

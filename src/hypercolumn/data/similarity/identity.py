@@ -1,7 +1,7 @@
 """Digests that are equal where two records are the same: of what is stored, and of what is seen.
 
-SHA-256 of the file's bytes, and of the decoded array with its shape and type. Records are compared by what is seen first:
-one file may hold several records (a stack of slices), and then equal bytes say nothing.
+SHA-256 of the file's bytes, and of the decoded array with its shape and type. Records are compared by what is seen
+first: one file may hold several records (a stack of slices), and then equal bytes say nothing.
 """
 
 import hashlib

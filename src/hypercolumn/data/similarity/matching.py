@@ -2,11 +2,15 @@
 
 Records i and j are near-duplicates where, under the best symmetry T and for the best version v of one of them,
 
-    r = f_i . T f_jv  >=  max(lowest, 1 - max(0.01, 3 max(e_i, e_jv)))
+    r = f_i . T f_jv  >=  max(lowest, 1 - max(0.01, 3 sqrt(e_i e_jv)))
 
 with the form f and the loss e of `appearance`: as alike as a compressed copy would be, with room for two compressions,
-and never less than `lowest`. The same is asked first of the coarse forms with twice the room, in blocks, so that 20,000 images cost
-matrix products over 256 numbers each instead of comparing images.
+and never less than `lowest`. A fixed threshold cannot do this: two handwritten ones correlate at 0.97, more than a
+noisy image with its own copy. Measured on eight collections, compressed copies fell short of 1 by 0.5 to 1 times the
+loss in the median, and the nearest images that were no copies by 5 times (chest radiographs of two patients) to 100.
+
+The same is asked first of the coarse forms, with twice the room and the greater loss, in blocks: 20,000 images cost
+matrix products over 256 numbers each, about a minute on one core, and not a comparison of images.
 """
 
 from collections.abc import Iterator, Sequence

@@ -23,7 +23,8 @@ KINDS = ("identical bytes", "identical pixels", "near-duplicate")
 class Pair:
     """Two records that show the same thing.
 
-    `transform` says in words what must be done to the second to lay it over the first; `score` is their correlation, 1 where they are identical.
+    `transform` says in words what must be done to the second to lay it over the first; `score` is their correlation, 1
+    where they are identical.
 
     >>> Pair("b.png", "a.png", "near-duplicate", "flipped", 0.998)
     Pair(first='a.png', second='b.png', kind='near-duplicate', transform='flipped', score=0.998)
@@ -95,8 +96,8 @@ def large_clusters(
 ) -> tuple[tuple[str, ...], ...]:
     """The clusters that would join so many units that a person should look before a split obeys them.
 
-    A cluster is large when its records lie in more than max(2, share * number of units) units: joining two units is what
-    a single pair does, and with fewer than 200 units 1 % would not even allow that. `units` maps each unit, made from
+    A cluster is large when its records lie in more than max(2, share * number of units) units: joining two units is
+    what a single pair does, and with fewer than 200 units 1 % would not even allow that. `units` maps each unit, made from
     lineage alone, to its records; a record in no unit counts as a unit of its own.
 
     >>> chain = Similarity((Pair("a", "b", "identical bytes"), Pair("b", "c", "identical bytes")))

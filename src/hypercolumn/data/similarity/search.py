@@ -23,8 +23,8 @@ def find_duplicates(
 ) -> Similarity:
     """Every pair of records that show the same thing.
 
-    `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers` threads.
-    Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold` is the
+    `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers`
+    threads. Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold` is the
     lowest correlation that is taken for a copy; a record that loses little by compression needs more (`matching`).
 
     >>> import pandas as pd
