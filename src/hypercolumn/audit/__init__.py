@@ -7,5 +7,6 @@ from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.lineage import leakage, lineage
 from hypercolumn.audit.not_checked import not_checked
+from hypercolumn.data.similarity import large_clusters
 
-__all__ = ["Finding", "Severity", "duplicates", "leakage", "lineage", "not_checked"]
+__all__ = ["Finding", "Severity", "duplicates", "large_clusters", "leakage", "lineage", "not_checked"]

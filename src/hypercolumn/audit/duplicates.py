@@ -69,7 +69,7 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
         yield Finding(
             "A-DUPLICATES-BOTH-SIDES",
             Severity.BLOCKING,
-            f"{exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) have a copy among the "
+            f"Copies of {exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) are among the "
             f"records that the network learnt from, in {len(folds)} of {counted(len(found), 'fold')}. A copy may be "
             "flipped, turned, brightened or compressed. A network can remember what it has seen, so the score says "
             "nothing about new cases.",
@@ -88,8 +88,9 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
         yield Finding(
             "A-DUPLICATES-IN-VALIDATION",
             Severity.WARNING,
-            f"{counted(len(watched), 'pair')} of copies stand in training and in validation. The test set is not "
-            "touched, but validation then looks better than it is, so training may have stopped too late.",
+            f"{counted(len(watched), 'pair')} of copies {'stands' if len(watched) == 1 else 'stand'} in training and "
+            "in validation. The test set is not touched, but validation then looks better than it is, so training "
+            "may have stopped too late.",
             evidence=_kinds(watched),
             remedy="Keep all copies of one image on one side, or drop all but one.",
             groups=_shown(watched),

@@ -64,52 +64,77 @@ JOINS = (
 
 
 def _both_sides(cohort: Cohort, split: Split) -> Iterator[Finding]:
-    for level in _levels(cohort, split) if split.generalises_to != "region" else ():
-        yield from _level_findings(level, crossings(split, _names(cohort, level)), cohort)
+    if split.generalises_to != "region":
+        levels = [_Level(level, crossings(split, _names(cohort, level)), cohort) for level in _levels(cohort, split)]
+        yield from _tested(levels)
+        yield from _watched(levels)
     yield from _overlaps(split)
 
 
-def _level_findings(level: str, found: tuple[Crossing, ...], cohort: Cohort) -> Iterator[Finding]:
-    tested = _merged(crossing.tested for crossing in found)
-    watched = _merged(crossing.watched for crossing in found)
-    whole = cohort.level(level).nunique()
-    if tested:
-        exposed, records = sum(c.exposed for c in found), sum(c.test_records for c in found)
-        folds = [crossing for crossing in found if crossing.tested]
+class _Level:
+    """What crosses the sides at one level of the lineage, over all folds."""
+
+    def __init__(self, name: str, found: tuple[Crossing, ...], cohort: Cohort) -> None:
+        self.name = name
+        self.found = found
+        self.whole = int(cohort.level(name).nunique())
+        self.tested = _merged(crossing.tested for crossing in found)
+        self.watched = _merged(crossing.watched for crossing in found)
+
+
+def _tested(levels: list[_Level]) -> Iterator[Finding]:
+    """One finding a level, unless the records of a coarser one hold it: a slide of a patient who is found already."""
+    told: set[str] = set()
+    for place, level in enumerate(levels):
+        records = {record for group in level.tested.values() for record in group}
+        if records <= told:
+            continue
+        told |= records
+        exposed, tests = sum(fold.exposed for fold in level.found), sum(fold.test_records for fold in level.found)
+        folds = [fold for fold in level.found if fold.tested]
+        name, number = level.name, len(level.tested)
         yield Finding(
             "A-LINEAGE-BOTH-SIDES",
             Severity.BLOCKING,
-            f"{len(tested):,} of {counted(whole, level)} {_are(len(tested))} tested and also learnt from, in "
-            f"{len(folds)} of {counted(len(found), 'fold')}: {exposed:,} of {counted(records, 'test record')} "
-            f"({percent(exposed, records)}) come from a {level} that the network had already seen. The score can "
-            f"measure how well these {level}s are remembered, and says nothing about new ones.",
+            f"{number:,} of {counted(level.whole, name)} {_are(number)} tested and also learnt from, in {len(folds)} "
+            f"of {counted(len(level.found), 'fold')}. Of {counted(tests, 'test record')}, {exposed:,} "
+            f"({percent(exposed, tests)}) {_are(exposed)} of a {name} that the network had already seen. The score "
+            f"can measure how well these {name}s are remembered, and says nothing about new ones.",
             evidence={
-                f"{level}s on both sides": len(tested),
-                f"{level}s": whole,
+                **{f"{finer.name}s on both sides": len(finer.tested) for finer in levels[place:]},
+                f"{name}s": level.whole,
                 "test records exposed": exposed,
-                "test records": records,
-                **{f"{level}s on both sides of {crossing.fold}": len(crossing.tested) for crossing in folds},
-                "names": listed(tested),
+                "test records": tests,
+                **{f"{name}s on both sides of {fold.fold}": len(fold.tested) for fold in folds},
+                "names": listed(level.tested),
             },
-            remedy=f"Split by {level}, so that all records of one {level} stay on one side, and train again; no part "
-            "of this score can be kept.",
-            groups=tuple(tested.values())[:NAMED],
+            remedy=f"Split by {name}, so that all records of one {name} stay on one side, and train again; no part of "
+            "this score can be kept.",
+            groups=tuple(level.tested.values())[:NAMED],
             spoils=("*",),
         )
-    if watched:
+
+
+def _watched(levels: list[_Level]) -> Iterator[Finding]:
+    told: set[str] = set()
+    for level in levels:
+        records = {record for group in level.watched.values() for record in group}
+        if records <= told:
+            continue
+        told |= records
+        name, number = level.name, len(level.watched)
         yield Finding(
             "A-LINEAGE-IN-VALIDATION",
             Severity.WARNING,
-            f"{len(watched):,} of {counted(whole, level)} {_are(len(watched))} in training and in validation. The "
-            "test set is not touched, but validation then looks better than it is, so training may have stopped too "
-            "late.",
+            f"{number:,} of {counted(level.whole, name)} {_are(number)} in training and in validation. The test set "
+            "is not touched, but validation then looks better than it is, so training may have stopped too late.",
             evidence={
-                f"{level}s in training and validation": len(watched),
-                f"{level}s": whole,
-                "names": listed(watched),
+                f"{name}s in training and validation": number,
+                f"{name}s": level.whole,
+                "names": listed(level.watched),
             },
-            remedy=f"Set the validation records aside by {level} too.",
-            groups=tuple(watched.values())[:NAMED],
+            remedy=f"Set the validation records aside by {name} too.",
+            groups=tuple(level.watched.values())[:NAMED],
         )
 
 
@@ -214,7 +239,7 @@ def _passed(cohort: Cohort, split: Split) -> Iterator[Finding]:
         names = " and ".join(counted(cohort.level(level).nunique(), level) for level in levels) or counted(
             len(cohort), "record"
         )
-        claim = f"None of {names} is on two sides of any of {counted(len(split.folds), 'fold')}."
+        claim = f"None of {names} is on two sides of a fold, in any of {counted(len(split.folds), 'fold')}."
     evidence: Mapping[str, object] = {
         "records": len(cohort),
         **{f"{level}s": int(cohort.level(level).nunique()) for level in levels},

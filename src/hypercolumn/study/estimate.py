@@ -6,6 +6,7 @@ from pathlib import Path
 from hypercolumn.study.checks import Preflight
 from hypercolumn.study.folds import prepare
 from hypercolumn.study.study import Study
+from hypercolumn.training import seconds_a_step
 
 OVERHEAD = 1.15
 """Scoring, baselines and the report take about this much more than training alone."""
@@ -25,7 +26,13 @@ def estimate(study: Study, before: Preflight) -> list[str]:
             sees_at_most=min(split.gap.values()) if split.gap and before.cohort.columns.position is None else None,
         )
         weights = sum(weight.numel() * weight.element_size() for weight in job.build().parameters())
-    second = job.schedule_seconds()
+    second = seconds_a_step(
+        job.build(),
+        job.task,
+        job.examples(job.fold.training, augmented=True),
+        batch=job.plan.batch,
+        precision=job.precision,
+    )
     minutes = len(split.folds) * job.schedule.steps * second / 60 * OVERHEAD
     held = sum(before.material.headers[record].nbytes * 5 for record in before.cohort.records)
     memory = _peak_bytes() + min(held, int(wanted.memory * 2**30))

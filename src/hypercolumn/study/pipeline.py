@@ -22,7 +22,8 @@ from hypercolumn.data import Fold, Piece
 from hypercolumn.data.writing import write_json
 from hypercolumn.evaluation import OnDemand, Predictions, baselines_for, group_column, scores
 from hypercolumn.study.checks import Preflight
-from hypercolumn.study.folds import FoldJob, prepare, train_fold
+from hypercolumn.study.folds import prepare, train_fold
+from hypercolumn.study.jobs import FoldJob
 from hypercolumn.study.material import Material
 from hypercolumn.study.predicting import group_names, load_trained, predicted_rows, row_of, who
 from hypercolumn.study.progress import Watcher
@@ -56,13 +57,15 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
         sees_at_most = min(split.gap.values())
     wanted = asked.training
     together = partial(agree, devices=wanted.devices, nodes=wanted.nodes)
+    earlier: Path | None = None
     for fold in split.folds:
         if together(partial(_is_done, run, fold.name)):
+            earlier = earlier or run.fold(fold.name)
             continue
         begun = time.perf_counter()
         decide = partial(
             prepare, run.fold(fold.name), material, fold, unit_of=split.unit_of(), asked=asked, by_region=by_region,
-            sees_at_most=sees_at_most, network=network,
+            sees_at_most=sees_at_most, network=network, earlier=earlier,
         )  # fmt: skip
         if is_first():
             watcher.stage(
@@ -70,6 +73,7 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
             )
         together(lambda decide=decide: decide() and None)
         job = decide()
+        earlier = earlier or job.folder
         if not (job.folder / "weights.json").exists():
             _fit(job, watcher)
         if is_first():

@@ -22,8 +22,11 @@ from hypercolumn.tasks import Classification, Regression, Segmentation, Task, cl
 from hypercolumn.training.chance import Stream, seed_torch
 
 LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
+SMALLEST_WINDOW = {1: 256, 2: 96, 3: 32}
+OBJECTS_ACROSS = 8
+"""A window is about so many objects wide: enough to see neighbours, small enough for many windows a step."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
-SAMPLES_A_STEP = {1: 65_536, 2: 8 * 256 * 256, 3: 4 * 64**3}
+SAMPLES_A_STEP = {1: 65_536, 2: 4 * 256 * 256, 3: 2 * 64**3}
 DENSE = ("mask", "instances")
 
 
@@ -163,13 +166,19 @@ def fields_of_view(material: Material, wanted: TrainingSection, own_network: nn.
 
 
 def _window(seen: Fingerprint, *, dense: bool) -> tuple[tuple[int, ...], str]:
-    largest, floor = LARGEST_WINDOW[seen.dims], WINDOW_FLOOR[seen.dims]
+    dims = seen.dims
+    largest, floor = LARGEST_WINDOW[dims], WINDOW_FLOOR[dims]
     if not dense:
         largest *= 2
+    why = "enough context for one answer"
+    if dense and seen.object_size is not None:
+        wanted = int(OBJECTS_ACROSS * seen.object_size)
+        largest = min(largest, max(SMALLEST_WINDOW[dims], wanted))
+        why = f"about {OBJECTS_ACROSS} objects wide, whose median diameter is {seen.object_size:.0f} samples"
     size = tuple(max(floor, min(largest, length) // 16 * 16) for length in seen.median)
-    if all(length <= largest for length in seen.median):
-        return size, f"half of the training records are no larger than {_times(seen.median)}"
-    return size, f"records are larger ({_times(seen.median)} in the middle): windows are cut from them"
+    if all(length < largest + 16 for length in seen.median):
+        why = f"half of the training records are no larger than {_times(seen.median)}"
+    return size, f"{why}, and a multiple of 16"
 
 
 def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, choose: Any) -> str:  # noqa: FBT001
@@ -230,14 +239,14 @@ def _network_arguments(
     common = {"dims": seen.dims, "in_channels": seen.channels, "classes": outputs}
     if name == "resnet":
         depth = choose("depth", wanted.depth, 18, "the smallest of the published depths: biomedical cohorts are small")
-        width = choose("width", wanted.width, 32, "half of the published width, for a budget in minutes")
+        width = choose("width", wanted.width, 32, "half of the published width")
         stem = "small" if min(window) <= 64 else "imagenet"
         return {**common, "depth": depth, "width": width, "stem": stem}
     deepest = 4
     while deepest > 1 and min(window) // 2**deepest < 4:
         deepest -= 1
     why = f"a window of {_times(window)} can be halved {deepest} times and still hold context"
-    width = choose("width", wanted.width, 32, "half of the published width, for a budget in minutes")
+    width = choose("width", wanted.width, 32, "half of the published width")
 
     def sight(depth: int) -> int:
         return _field(NETWORKS["unet"](**_unet(seen.dims, seen.channels, outputs, width=4, depth=depth)), seen.dims)

@@ -15,7 +15,7 @@ from torch import nn
 from hypercolumn.data import Cohort, Piece
 from hypercolumn.errors import WeightsError
 from hypercolumn.evaluation import classification_row, group_column, segmentation_row
-from hypercolumn.inference import Precision, predict
+from hypercolumn.inference import Predictor
 from hypercolumn.networks import NETWORKS
 from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, in_box
@@ -26,35 +26,26 @@ from hypercolumn.training import load_weights
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with what it needs to be used: its normalization, its task, its precision."""
+    """A network with what it needs to be used: its normalization, its task, and its tiles, worked out once a shape."""
 
-    network: nn.Module
+    predictor: Predictor
     task: Task
     normalization: Normalization
-    precision: Precision | None
     dense: bool
-    memory_bytes: int
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities (class, *space) of a raw image (channel, *space), or (class,) where the answer is one a record."""
         prepared = self.normalization.apply(image)
         if self.dense:
-            logits = predict(self.network, prepared, memory_bytes=self.memory_bytes, precision=self.precision)
-            return self.task.probabilities(torch.from_numpy(logits)[None])[0].numpy()
-        self.network.eval()
-        with torch.inference_mode():
-            logits = self.network(torch.from_numpy(prepared)[None])
-        return self.task.probabilities(logits.float())[0].numpy()
+            logits = torch.from_numpy(self.predictor(prepared))
+        else:
+            network = self.predictor.network.eval()
+            with torch.inference_mode():
+                logits = network(torch.from_numpy(prepared)[None])[0].float()
+        return self.task.probabilities(logits[None])[0].numpy()
 
 
-def load_trained(
-    folder: Path,
-    *,
-    sha256: str | None,
-    memory_bytes: int,
-    precision: Precision | None = None,
-    network: nn.Module | None = None,
-) -> Trained:
+def load_trained(folder: Path, *, sha256: str | None, memory_bytes: int, network: nn.Module | None = None) -> Trained:
     """The network of one fold. Raises WeightsError where the file was changed, or needs a module that was not given."""
     tensors, sheet = load_weights(folder / "weights.safetensors", sha256=sha256)
     if network is None:
@@ -73,7 +64,8 @@ def load_trained(
         ) from None
     task = build_task(sheet["task"])
     dense = sheet["task"]["name"] == "segmentation"
-    return Trained(network, task, Normalization.from_dict(sheet["normalization"]), precision, dense, memory_bytes)
+    predictor = Predictor(network, memory_bytes=memory_bytes)
+    return Trained(predictor, task, Normalization.from_dict(sheet["normalization"]), dense)
 
 
 @dataclass(frozen=True)

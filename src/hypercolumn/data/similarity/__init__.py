@@ -12,7 +12,8 @@ cohort, `pairs` is what comes of it.
 
 `audit.duplicates` judges what is found here, and the splits keep a cluster on one side. What this does not do: no
 learnt embedding, so a second photograph of the same field, a crop, a shift or a turn by a small angle is not found; an
-image that shows nothing (a constant) is a copy only where it is identical; no homology between sequences yet.
+image that shows nothing (a constant, an empty field) is a copy only where it is identical; no homology between
+sequences yet.
 """
 
 from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, joined_units, large_clusters

@@ -1,7 +1,7 @@
 """What a record looks like from afar: numbers that survive brightness and compression, and how much they do.
 
     grid      x = mean over equal boxes of the grey record, a fixed number of boxes a side
-    detail    d = g(x, low) - g(x, high)           g(., s): Gaussian of s boxes; shading and compression noise go
+    detail    d = g(x', low) - g(x', high)         x': x less its best quadratic; g(., s): Gaussian of s boxes wide
     form      f = (d - mean d) / |d - mean d|      so that f . f' is the normalised cross-correlation
     loss      e = 1 - f . f''                      f'': the form of the same record after JPEG at quality 50
 
@@ -19,6 +19,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 from PIL import Image
@@ -81,7 +82,7 @@ def appearance(array: np.ndarray) -> Appearance | None:
         return None
     channels = _finite(_without_alpha(array))
     versions: list[tuple[np.ndarray, np.ndarray, float, float]] = []
-    for version in _versions(channels, _white(array)) if dims == 2 else (channels,):
+    for version in _versions(channels, _white(array.dtype, channels)) if dims == 2 else (channels,):
         seen = grey(version)
         coarse, fine = _forms(seen)
         shows_nothing = not coarse.any() or not fine.any()
@@ -138,13 +139,23 @@ def _forms(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _form(boxes: np.ndarray, scale: Scale) -> np.ndarray:
-    near = ndimage.gaussian_filter(boxes, scale.low) if scale.low else boxes
-    detail = near - ndimage.gaussian_filter(boxes, scale.high)
+    trend = _quadratics(boxes.shape)
+    level = boxes - ((boxes.ravel() @ trend.T) @ trend).reshape(boxes.shape)
+    near = ndimage.gaussian_filter(level, scale.low) if scale.low else level
+    detail = near - ndimage.gaussian_filter(level, scale.high)
     detail -= detail.mean()
     length = np.linalg.norm(detail)
     if length <= 1e-6 * max(float(np.abs(boxes).max()), 1e-30) * detail.size**0.5:
         return np.zeros(detail.size, dtype=np.float32)
     return (detail / length).astype(np.float32).ravel()
+
+
+@lru_cache(maxsize=8)
+def _quadratics(sides: tuple[int, ...]) -> np.ndarray:
+    """An orthonormal basis of all polynomials of degree 2 or less over a grid (polynomial, box): shading, mostly."""
+    places = np.meshgrid(*(np.linspace(-1, 1, side) for side in sides), indexing="ij")
+    terms = [np.ones(sides), *places, *(a * b for a, b in combinations_with_replacement(places, 2))]
+    return np.ascontiguousarray(np.linalg.qr(np.stack([term.ravel() for term in terms], axis=1))[0].T)
 
 
 def _versions(channels: np.ndarray, white: float | None) -> Iterator[np.ndarray]:
@@ -161,13 +172,13 @@ def _versions(channels: np.ndarray, white: float | None) -> Iterator[np.ndarray]
         yield np.maximum(channels - BRIGHTER * white, 0)
 
 
-def _white(array: np.ndarray) -> float | None:
+def _white(dtype: np.dtype, channels: np.ndarray) -> float | None:
     """Full scale: the largest value that the type can hold, 1 or 255 for floats that look like it."""
-    if array.dtype.kind == "b":
+    if dtype.kind == "b":
         return 1.0
-    if array.dtype.kind in "iu":
-        return float(np.iinfo(array.dtype).max)
-    lowest, highest = float(np.nanmin(array)), float(np.nanmax(array))
+    if dtype.kind in "iu":
+        return float(np.iinfo(dtype).max)
+    lowest, highest = float(channels.min()), float(channels.max())
     if lowest < 0 or highest > 255:
         return None
     return 1.0 if highest <= 1 else 255.0

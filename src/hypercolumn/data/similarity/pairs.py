@@ -97,8 +97,8 @@ def large_clusters(
     """The clusters that would join so many units that a person should look before a split obeys them.
 
     A cluster is large when its records lie in more than max(2, share * number of units) units: joining two units is
-    what a single pair does, and with fewer than 200 units 1 % would not even allow that. `units` maps each unit, made from
-    lineage alone, to its records; a record in no unit counts as a unit of its own.
+    what a single pair does, and with fewer than 200 units 1 % would not even allow that. `units` maps each unit, made
+    from lineage alone, to its records; a record in no unit counts as a unit of its own.
 
     >>> chain = Similarity((Pair("a", "b", "identical bytes"), Pair("b", "c", "identical bytes")))
     >>> large_clusters(chain, {"patient 1": ("a", "b"), "patient 2": ("c",)})

@@ -24,8 +24,9 @@ def find_duplicates(
     """Every pair of records that show the same thing.
 
     `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers`
-    threads. Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold` is the
-    lowest correlation that is taken for a copy; a record that loses little by compression needs more (`matching`).
+    threads. Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold`
+    is the lowest correlation that is taken for a copy; a record that loses little by compression needs more, as
+    `matching` says.
 
     >>> import pandas as pd
     >>> from hypercolumn.data.cohort import Columns

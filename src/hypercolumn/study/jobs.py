@@ -1,0 +1,79 @@
+"""All that a process needs to train one fold, as one value that can be sent to another process."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from hypercolumn.augment import standard
+from hypercolumn.data import Fold, Piece
+from hypercolumn.inference import Precision
+from hypercolumn.preprocessing import Normalization
+from hypercolumn.study.material import Material, Prepared
+from hypercolumn.study.plan import Plan, build_task
+from hypercolumn.study.study_file import StudyFile
+from hypercolumn.tasks import Task, sampling_weights
+from hypercolumn.training import Examples, Memory, Schedule
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """All that a process needs to train one fold; it can be sent to another process."""
+
+    folder: Path
+    material: Material
+    fold: Fold
+    unit_of: Mapping[str, str]
+    asked: StudyFile
+    plan: Plan
+    normalization: Normalization
+    schedule: Schedule
+    precision: Precision
+    threads: int
+    network: nn.Module | None = None
+
+    @property
+    def task(self) -> Task:
+        return build_task(self.plan.task)
+
+    def build(self) -> nn.Module:
+        """The network before training: the planned one, or a copy of the one that was handed in."""
+        return self.plan.build(self.asked.seed) if self.network is None else copy.deepcopy(self.network)
+
+    def examples(self, pieces: tuple[Piece, ...], *, augmented: bool) -> Examples:
+        """The windows of one side."""
+        task, material = self.task, self.material
+        limit = int(self.asked.training.memory * 2**30)
+        return Examples(
+            pieces=pieces,
+            read=Memory(Prepared(material, self.normalization), limit_bytes=limit),
+            shapes=tuple(material.shape(piece) for piece in pieces),
+            window=self.plan.window,
+            seed=self.asked.seed,
+            pipeline=standard(len(self.plan.window), strength=self.asked.training.augmentation) if augmented else None,
+            labels=None if material.dense else Encoded(material, task),
+        )
+
+    def sampling(self, examples: Examples) -> tuple[float, ...] | None:
+        """Weights that show each class and each unit equally often, where the plan says so."""
+        if not self.plan.balanced_sampling:
+            return None
+        pieces = [examples.pieces[index] for index in examples.visits]
+        labels = [int(self.material.label(piece.record)) for piece in pieces]
+        return tuple(
+            sampling_weights(labels, [self.unit_of.get(piece.name, piece.record) for piece in pieces]).tolist()
+        )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The answer of a record as its task compares it."""
+
+    material: Material
+    task: Task
+
+    def __call__(self, record: str) -> np.ndarray:
+        return self.task.encode(self.material.label(record)).numpy()
