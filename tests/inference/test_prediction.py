@@ -1,6 +1,7 @@
 """Laws of prediction: the definition, tiles equal to the whole, sizes of every kind, and what is refused by name."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
@@ -281,3 +282,26 @@ def test_bfloat16_stays_near_float32() -> None:
     fast = predict(network, image, precision=Precision("bfloat16", channels_last=True))
     assert fast.dtype == np.float32
     assert np.abs(fast - plain).max() < 0.05 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize(
+    "context", [torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)]
+)
+def test_what_the_caller_runs_under_changes_nothing(context: Callable[[], AbstractContextManager[None]]) -> None:
+    """Autocast warns where warnings are errors: that must not look like a size that the network does not take."""
+    network = UNet(2, 1, 2, width=2, depth=2, padding="same")
+    image = np.random.default_rng(0).standard_normal((1, 61, 90))
+    expected = predict(network, image)
+    with context():
+        np.testing.assert_array_equal(predict(network, image), expected)
+
+
+@pytest.mark.parametrize("tile", [(8,), (8, 8, 8), (0, 8)])
+def test_a_tile_with_other_axes_is_refused(tile: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidArgument, match="2 lengths"):
+        predict(nn.Conv2d(1, 1, 3), np.zeros((1, 9, 9)), tile=tile)
+
+
+def test_an_image_with_other_channels_is_refused() -> None:
+    with pytest.raises(ShapeMismatch, match="3 channels where the network takes 1"):
+        predict(UNet(2, 1, 2, width=1, depth=1), np.zeros((3, 40, 40)))

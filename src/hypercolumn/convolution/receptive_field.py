@@ -22,7 +22,7 @@ from functools import cached_property
 import numpy as np
 from torch import nn
 
-from hypercolumn.convolution.operators import Node
+from hypercolumn.convolution.node import Node
 from hypercolumn.convolution.periodic_table import IDENTITY, NOTHING, PeriodicTable, join
 from hypercolumn.convolution.sizes import shape_taken
 from hypercolumn.convolution.tracing import Graph, trace

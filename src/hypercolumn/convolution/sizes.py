@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from hypercolumn.convolution.tracing import dims_of, evaluating, example_input
+from hypercolumn.convolution.tracing import dims_of, example_input, probing
 from hypercolumn.errors import NetworkError
 
 _FIRST_TRIED = {1: (4096, 1024, 1000), 2: (256, 572, 224, 227, 32, 28), 3: (64, 132, 116, 32)}
@@ -51,7 +51,7 @@ def takes(network: nn.Module, shape: Sequence[int], *, in_channels: int | None =
     (True, False)
     """
     try:
-        with evaluating(network), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        with probing(network), FakeTensorMode(allow_non_fake_inputs=True):
             output = network(example_input(network, shape, in_channels=in_channels))
     except Exception:
         return False

@@ -10,6 +10,7 @@ A graph holds for its size only.
 
 import operator
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hypercolumn.convolution import operators
-from hypercolumn.convolution.operators import Node
+from hypercolumn.convolution.node import Constant, Node
 from hypercolumn.errors import InvalidArgument, NetworkError
 
 
@@ -82,7 +83,7 @@ def trace(
     with FakeTensorMode(allow_non_fake_inputs=True):
         example = example_input(network, shape, in_channels=in_channels)
     try:
-        with evaluating(network), torch.no_grad():
+        with probing(network):
             program = torch.export.export(network, (example,), strict=False)
     except Exception as error:
         raise NetworkError(
@@ -99,7 +100,7 @@ def _graph(program: torch.export.ExportedProgram, shape: tuple[int, ...], layer:
     nodes: list[Node] = []
     modules: list[tuple[str, ...]] = []
     place: dict[str, int] = {}
-    constants: dict[str, operators.Constant] = {}
+    constants: dict[str, Constant] = {}
     refused: dict[str, NetworkError] = {}
     outputs: list[fx.Node] = []
     for step in program.graph.nodes:
@@ -109,11 +110,11 @@ def _graph(program: torch.export.ExportedProgram, shape: tuple[int, ...], layer:
                 nodes.append(operators.input_node(_shape(step), axes=len(shape)))
                 modules.append(())
             else:
-                constants[step.name] = operators.Constant(_shape(step), uniform=False)
+                constants[step.name] = Constant(_shape(step), uniform=False)
         elif step.op == "output":
             outputs = [value for value in torch.utils._pytree.tree_leaves(step.args) if isinstance(value, fx.Node)]
         elif step.op == "get_attr":
-            constants[step.name] = operators.Constant(_shape(step), uniform=False)
+            constants[step.name] = Constant(_shape(step), uniform=False)
         else:
             sources = [value.name for value in step.all_input_nodes]
             failed = next((refused[name] for name in sources if name in refused), None)
@@ -170,6 +171,18 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def probing(network: nn.Module) -> Iterator[None]:
+    """For runs without data: evaluation mode, no gradients, no autocast of the caller's, and warnings kept silent.
+
+    A warning that the caller has turned into an error would otherwise look like a size that the network does not take.
+    """
+    device = parameter_of(network).device.type
+    with warnings.catch_warnings(), evaluating(network), torch.no_grad(), torch.autocast(device, enabled=False):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def example_input(network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None) -> Tensor:

@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hypercolumn.convolution.tracing import evaluating, example_input
+from hypercolumn.convolution.tracing import example_input, probing
 from hypercolumn.inference.precision import Precision
 
 FRAGMENTATION = 1.2
@@ -49,7 +49,7 @@ def peak_bytes(
     >>> peak_bytes(nn.Sequential(nn.Sigmoid(), nn.Sigmoid()), (1000,), precision=Precision(), in_channels=1)
     12000
     """
-    with evaluating(network), torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+    with probing(network), FakeTensorMode(allow_non_fake_inputs=True):
         example = precision.arrange(example_input(network, shape, in_channels=in_channels))
         with _Ledger() as ledger, precision.autocast(example.device.type):
             ledger.enter(example)

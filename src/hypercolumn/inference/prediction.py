@@ -23,7 +23,14 @@ from torch import Tensor, nn
 
 from hypercolumn.convolution.receptive_field import ReceptiveField, field_of
 from hypercolumn.convolution.sizes import next_shape_taken, shape_taken, takes
-from hypercolumn.convolution.tracing import Graph, evaluating, parameter_of, trace
+from hypercolumn.convolution.tracing import (
+    Graph,
+    channels_of,
+    evaluating,
+    first_convolution,
+    parameter_of,
+    trace,
+)
 from hypercolumn.errors import InvalidArgument, NetworkError, ShapeMismatch
 from hypercolumn.inference.memory import needed_bytes
 from hypercolumn.inference.precision import Precision
@@ -103,6 +110,8 @@ class Predictor:
     def prepare(self, shape: Sequence[int]) -> tuple[Extension, TilePlan]:
         """The extension and the tiles for an image of shape (channel, *space)."""
         key = tuple(shape)
+        if self.tile is not None and (len(self.tile) != len(key) - 1 or min(self.tile) < 1):
+            raise InvalidArgument("tile", self.tile, fix=f"give {len(key) - 1} lengths, one an axis")
         if key not in self._prepared:
             self._prepared[key] = self._prepare(key)
         return self._prepared[key]
@@ -160,8 +169,18 @@ class Predictor:
         try:
             shape = shape_taken(self.network, dims=len(space), in_channels=channels)
         except NetworkError:
+            self._check_channels(channels, space)
             shape = space
         return self._graph(channels, shape)
+
+    def _check_channels(self, channels: int, space: tuple[int, ...]) -> None:
+        expected = channels_of(self.network) if first_convolution(self.network) is not None else channels
+        if expected != channels:
+            own = " x ".join(map(str, shape_taken(self.network, dims=len(space))))
+            raise ShapeMismatch(
+                f"the image has {channels} channels where the network takes {expected}",
+                why=f"it takes {expected} channels of {own} samples, and nothing was found that it takes of {channels}",
+            )
 
     # ----------------------------------------------------------------------------------------------- tiles
 

@@ -22,7 +22,7 @@ from math import ceil, floor, prod
 
 import numpy as np
 
-from hypercolumn.convolution.operators import Node
+from hypercolumn.convolution.node import Node
 from hypercolumn.convolution.receptive_field import ReceptiveField, mixing_layers, tables
 from hypercolumn.convolution.tracing import Graph
 from hypercolumn.errors import NetworkError

@@ -127,7 +127,7 @@ def _schedule(job: FoldJob, second: float | None) -> Schedule:
         batch=job.plan.batch,
         learning_rate=job.plan.learning_rate,
         weight_decay=wanted.weight_decay,
-        warmup=max(1, min(100, steps // 20)),
+        warmup=max(1, min(100, steps // 10)),
         evaluate_every=every,
         checkpoint_every=every,
         patience=wanted.patience,

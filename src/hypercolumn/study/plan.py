@@ -22,11 +22,13 @@ from hypercolumn.tasks import Classification, Regression, Segmentation, Task, cl
 from hypercolumn.training.chance import Stream, seed_torch
 
 LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
-SMALLEST_WINDOW = {1: 256, 2: 96, 3: 32}
-OBJECTS_ACROSS = 8
+SMALLEST_WINDOW = {1: 256, 2: 128, 3: 32}
+OBJECTS_ACROSS = 6
 """A window is about so many objects wide: enough to see neighbours, small enough for many windows a step."""
+CONTEXT = 4
+"""A network that sees so many objects across needs no further level."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
-SAMPLES_A_STEP = {1: 65_536, 2: 4 * 256 * 256, 3: 2 * 64**3}
+SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 DENSE = ("mask", "instances")
 
 
@@ -135,7 +137,7 @@ def make_plan(
         f"about {SAMPLES_A_STEP[seen.dims]:,} samples a step keep two cores busy without filling memory",
     )
     rate = choose(
-        "learning_rate", wanted.learning_rate, 2e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
+        "learning_rate", wanted.learning_rate, 3e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
     )
     if wanted.devices * wanted.nodes > 1:
         choices.append(
@@ -251,6 +253,9 @@ def _network_arguments(
     def sight(depth: int) -> int:
         return _field(NETWORKS["unet"](**_unet(seen.dims, seen.channels, outputs, width=4, depth=depth)), seen.dims)
 
+    if seen.object_size is not None and deepest == 4 and sight(3) >= CONTEXT * seen.object_size:
+        deepest = 3
+        why = f"it sees {sight(3)} samples, more than {CONTEXT} times a median object of {seen.object_size:.0f}"
     if sees_at_most is not None:
         while deepest > 1 and sight(deepest) > sees_at_most:
             deepest -= 1

@@ -17,7 +17,7 @@ from hypercolumn.inference import Precision
 from hypercolumn.tasks import Task
 from hypercolumn.training.examples import Examples
 
-LOOKS = 20
+LOOKS = 12
 """How often a run looks at its validation side."""
 VALIDATED = 64
 """At most so many windows are looked at each time."""
@@ -45,7 +45,7 @@ def seconds_a_step(
 
 
 def steps_for(minutes: float, second: float, *, batch: int, validated: int) -> int:
-    """How many steps fit in the budget, at least ten; `validated` windows are looked at twenty times along the way.
+    """How many steps fit in the budget, at least ten; `validated` windows are looked at twelve times along the way.
 
     >>> steps_for(1.0, 0.5, batch=8, validated=0)
     120
