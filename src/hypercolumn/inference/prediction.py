@@ -3,9 +3,10 @@
     result = crop(network(extend(image)))
 
 `extend` appends reflected samples at the far end of each axis, as few as make a size that the network takes (a
-multiple of 16 and the like); `crop` removes the outputs that belong to them. That is the definition, whether the
-image is run whole, which it is where memory allows, or in tiles, which then give the same within rounding (1e-5 in
-float32).
+multiple of 16 and the like), or at which its branches do not slide against each other (an upsampling to the size of an
+odd skip); `crop` removes the outputs that belong to them. That is the definition, whether the image is run whole, which
+it is where memory allows, or in tiles. Tiles give the same within rounding: 1e-5 of the largest output, and at least
+1e-5, in float32. In bfloat16 they agree within its rounding only.
 
 A network without padding gives less than it is given: 572 -> 388. `mirror=True` extends the image by reflection at
 both ends, half of what is lost at each, so that the output has the image's size (Ronneberger, Fischer and Brox 2015,

@@ -1,0 +1,232 @@
+"""One study from its folder to its report, and everything that a run can be asked afterwards."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+from safetensors.torch import load_file
+
+from hypercolumn.cli import run_command
+from hypercolumn.errors import CertificateError, RunError, WeightsError
+from hypercolumn.study import Run, Study, resume
+from hypercolumn.study.predicting import load_trained
+from tests.study import small_study
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    small_study.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(home: Path) -> Run:
+    return Study.read(home / "study.yaml").train(out=home / "runs")
+
+
+def weights(run: Run, fold: str) -> dict[str, torch.Tensor]:
+    return load_file(run.fold(fold) / "weights.safetensors")
+
+
+def test_every_record_is_scored_once_out_of_fold(run: Run) -> None:
+    table = run.predictions.table
+    assert sorted(table["record"]) == sorted(pd.read_csv(run.folder / "manifest.csv")["record"])
+    for fold in run.split.folds:
+        tested = {piece.record for piece in fold.test}
+        assert set(table.loc[table["fold"] == fold.name, "record"]) == tested
+
+
+def test_the_scores_are_those_of_the_saved_weights(run: Run) -> None:
+    """Loading a fold's weights and predicting one of its test images gives the counts of the table."""
+    study = Study.read(run.folder / "study.yaml")
+    fold = run.split.folds[1]
+    record = fold.test[0].record
+    model = load_trained(run.fold(fold.name), sha256=run.state()["folds"][fold.name]["sha256"], memory_bytes=2**30)
+    predicted = model.probabilities(study.material.image(record)).argmax(0)
+    truth = study.material.mask(record)
+    row = run.predictions.table.loc[record]
+    assert row["tp_1"] == ((predicted == 1) & (truth == 1)).sum()
+    assert row["fp_1"] == ((predicted == 1) & (truth == 0)).sum()
+
+
+def test_patients_stay_on_one_side(run: Run) -> None:
+    manifest = pd.read_csv(run.folder / "manifest.csv").set_index("record")
+    for fold in run.split.folds:
+        sides = [{manifest.loc[piece.record, "patient"] for piece in pieces} for _, pieces in fold.sides()]
+        assert not sides[0] & sides[2]
+        assert not sides[1] & sides[2]
+        assert not sides[0] & sides[1]
+
+
+def test_the_report_says_whether_it_can_be_believed_and_of_what_it_speaks(run: Run) -> None:
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    numbers = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))
+    assert "generalising to new patients" in page
+    assert len(page.encode()) < 5_000_000
+    assert not re.search(r"(src|href)=[\"']https?://", page)
+    lead = run.lead()
+    assert lead.value is not None
+    assert f"{lead.value:.3f}" in page
+    assert "Otsu" in page
+    assert numbers["schema"] == "hypercolumn-report/1"
+    assert str(Path.home()) not in page
+
+
+def test_everything_derived_is_written_down_with_its_reason(run: Run) -> None:
+    plan = json.loads((run.fold("fold-1") / "plan.json").read_text(encoding="utf-8"))
+    assert all(choice["why"] for choice in plan["choices"])
+    schedule = json.loads((run.fold("fold-1") / "schedule.json").read_text(encoding="utf-8"))
+    assert schedule["schedule"]["steps"] == 8
+    assert schedule["precision"]["reason"]
+
+
+def test_a_finished_run_is_not_trained_again(run: Run) -> None:
+    with pytest.raises(RunError, match="finished"):
+        resume(run.folder)
+
+
+def test_the_same_study_gives_the_same_weights(home: Path, run: Run, tmp_path: Path) -> None:
+    again = Study.read(home / "study.yaml").train(out=tmp_path / "runs")
+    for fold in ("fold-1", "fold-2"):
+        first, second = weights(run, fold), weights(again, fold)
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_is_never_overwritten(home: Path, run: Run) -> None:
+    first, second = (Run.create(home / "more", "same") for _ in range(2))
+    assert first.folder != second.folder
+
+
+def test_predict_writes_a_label_image_for_each_input_and_sets_bad_ones_aside(
+    home: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = next((home / "data/images").iterdir())
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(image.read_bytes()[:100])
+    code = run_command(["predict", str(run.folder), str(image), str(bad), "-o", str(tmp_path / "out")])
+    assert code == 3, "one bad file does not end the batch, and the exit code says so"
+    labels = tifffile.imread(tmp_path / "out" / f"{image.stem}.tif")
+    assert labels.shape == (96, 96)
+    assert set(np.unique(labels)) <= {0, 1}
+    assert "bad.png" in capsys.readouterr().err
+
+
+def test_evaluate_scores_other_data_and_finds_the_patients_it_knows(
+    home: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_study.write(tmp_path, patients=3)
+    table = pd.read_csv(tmp_path / "study.manifest.csv")
+    table["patient"] = "new " + table["patient"]
+    table["slide"] = "new " + table["slide"]
+    table.to_csv(tmp_path / "data/other.csv", index=False)
+    code = run_command(["evaluate", str(run.folder), "--on", str(tmp_path / "data/other.csv"), "-o", str(tmp_path / "out")])
+    assert code == 4, "the images are the ones that were trained on: a gate must fall"
+    said = capsys.readouterr().out
+    assert "copy among the records" in said
+    assert (tmp_path / "out/report.html").exists()
+
+
+def test_the_certificate_is_verified_again_and_tampering_is_found(home: Path, run: Run, tmp_path: Path) -> None:
+    copy = Run(shutil.copytree(home, tmp_path / "home") / "runs" / run.folder.name)
+    assert run_command(["check", str(copy.folder)]) == 0
+    certificate = copy.folder / "certificate.json"
+    text = certificate.read_text(encoding="utf-8")
+    certificate.write_text(text.replace('"seed": 0', '"seed": 1', 1), encoding="utf-8")
+    with pytest.raises(CertificateError):
+        copy.verify(full=False)
+    certificate.write_text(text, encoding="utf-8")
+    image = next((tmp_path / "home/data/images").iterdir())
+    content = bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 255
+    image.write_bytes(bytes(content))
+    with pytest.raises(CertificateError, match=image.name):
+        copy.verify(full=False)
+    assert run_command(["check", str(copy.folder)]) == 3
+
+
+def test_tampered_weights_are_refused_by_predict(home: Path, run: Run, tmp_path: Path) -> None:
+    copy = Run(shutil.copytree(home, tmp_path / "home") / "runs" / run.folder.name)
+    path = copy.fold("fold-1") / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 255
+    path.write_bytes(bytes(content))
+    with pytest.raises(WeightsError):
+        load_trained(copy.fold("fold-1"), sha256=None, memory_bytes=2**30)
+    image = next((home / "data/images").iterdir())
+    assert run_command(["predict", str(copy.folder), str(image), "-o", str(tmp_path / "out")]) == 3
+
+
+class OneLayer(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(1, 2, 5, padding=2)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.layer(image)
+
+
+def test_a_network_of_ones_own_gets_the_same_split_and_report(home: Path, run: Run, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    own = Study.read(home / "study.yaml").train(network=OneLayer(), out=tmp_path)
+    assert own.split == run.split
+    assert "OneLayer" in (own.folder / "report.html").read_text(encoding="utf-8")
+    assert set(weights(own, "fold-1")) == {"layer.weight", "layer.bias"}
+
+
+def test_ctrl_c_saves_a_checkpoint_says_how_to_go_on_and_the_rest_is_the_same_to_the_bit(
+    home: Path, run: Run, tmp_path: Path
+) -> None:
+    code = f"""
+import sys, signal
+from hypercolumn.study import progress
+def moment(self, fold, at):
+    if fold == "fold-2" and at.step == 5:
+        signal.raise_signal(signal.SIGINT)
+progress.Lines.moment = moment
+from hypercolumn.cli import main
+main(["train", {str(home / "study.yaml")!r}, "-o", {str(tmp_path)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 130, done.stderr
+    [folder] = tmp_path.iterdir()
+    assert f"hypercolumn train --resume {folder}" in done.stderr
+    assert Run(folder).state()["status"] == "interrupted"
+    rest = resume(folder)
+    for fold in ("fold-1", "fold-2"):
+        first, second = weights(run, fold), weights(rest, fold)
+        assert all(torch.equal(first[name], second[name]) for name in first)
+    assert json.loads((rest.fold("fold-2") / "weights.json").read_text())["resumed_from_step"] == 5
+
+
+def test_a_run_whose_data_changed_is_not_resumed(home: Path, run: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(home, tmp_path / "home")
+    other = Run(copy / "runs" / run.folder.name)
+    other.update(status="interrupted")
+    next((copy / "data/masks").iterdir()).unlink()
+    with pytest.raises((CertificateError, RunError)):
+        resume(other.folder)
+
+
+def test_audit_and_info_and_report_speak_of_a_run(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["audit", str(run.folder)]) == 0
+    assert run_command(["info", str(run.folder)]) == 0
+    assert run_command(["report", str(run.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "not checked" in said
+    assert "generalising to new patients" in said
+
+
+def test_signal_handlers_are_given_back(run: Run) -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
