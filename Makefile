@@ -32,7 +32,7 @@ format: $(VENV)/test  ## rewrite the code as the formatter wants it
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove the virtual environment and what the verbs left behind
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache hypercolumn-demo
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache hypercolumn-demo*
 
 $(VENV)/core: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

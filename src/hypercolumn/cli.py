@@ -1,7 +1,7 @@
 """The command line: one thin command a verb. `hypercolumn VERB TARGET [options]`.
 
-Results go to stdout, progress to stderr; every verb ends with the next command to type. Exit codes: 0 ok, 1 bug, 2 usage,
-3 data or study file, 4 an audit gate failed, 130 interrupted. Nothing heavy is imported before a verb runs.
+Results go to stdout, progress to stderr; every verb ends with the next command to type. Exit codes: 0 ok, 1 bug, 2
+usage, 3 data or study file, 4 an audit gate failed, 130 interrupted. Nothing heavy is imported before a verb runs.
 """
 
 import logging
@@ -34,16 +34,18 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
 
 @app.command()
 def demo(
-    out: Out = Path("hypercolumn-demo"),
-    minutes: Annotated[float, typer.Option(help="training budget of each fold")] = 0.5,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="a new folder; by default hypercolumn-demo")] = None,
+    minutes: Annotated[float, typer.Option(help="training budget of each fold")] = 0.75,
     seed: Annotated[int, typer.Option(help="seed of the simulation and the training")] = 0,
     debug: Debug = False,
 ) -> None:
     """A small cohort, simulated, through a whole study to its report."""
-    from hypercolumn.study.demo import run_demo
+    from hypercolumn.study.demo import free_folder, run_demo
     from hypercolumn.study.progress import watcher_for
 
-    run = run_demo(out, minutes=minutes, seed=seed, watcher=watcher_for(sys.stderr))
+    run = run_demo(
+        out or free_folder(Path("hypercolumn-demo")), minutes=minutes, seed=seed, watcher=watcher_for(sys.stderr)
+    )
     _finished(run)
 
 
@@ -102,6 +104,9 @@ def train(
     set_: Set = None,
     resume: Annotated[Path | None, typer.Option("--resume", help="a run to go on with")] = None,
     devices: Annotated[int | None, typer.Option(help="processes on this machine")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="certify with hashes of whole files, not samples of them")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only say how long, how much memory and disk it takes")
     ] = False,
@@ -121,7 +126,7 @@ def train(
     if dry_run:
         _show_estimate(study, study.preflight(_watcher()))
         return
-    _finished(study.train(out=out, watcher=_watcher()))
+    _finished(study.train(out=out, full=full, watcher=_watcher()))
 
 
 @app.command()
@@ -255,7 +260,9 @@ def run_command(arguments: Sequence[str]) -> int:
         if debug:
             raise
         typer.echo(
-            f"error[E-BUG] {type(error).__name__}: {error}\n  why    this is a bug of hypercolumn\n  fix    run again with --debug and report the traceback",
+            f"error[E-BUG] {type(error).__name__}: {error}\n"
+            "  why    this is a bug of hypercolumn\n"
+            "  fix    run again with --debug and report the traceback",
             err=True,
         )
         return 1

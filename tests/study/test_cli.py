@@ -42,7 +42,9 @@ def test_what_is_no_run_is_refused(target: str, tmp_path: Path, capsys: pytest.C
     assert "not a run folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("code", ["import hypercolumn.cli", "import hypercolumn.study", "import hypercolumn.audit, hypercolumn.report"])
+@pytest.mark.parametrize(
+    "code", ["import hypercolumn.cli", "import hypercolumn.study", "import hypercolumn.audit, hypercolumn.report"]
+)
 def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
     check = f"{code}; import sys; sys.exit('torch' in sys.modules or 'lightning_fabric' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], timeout=60).returncode == 0

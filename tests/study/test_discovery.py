@@ -120,7 +120,9 @@ def test_a_folder_with_nothing_to_learn_says_what_was_looked_for(tmp_path: Path,
         look(tmp_path)
 
 
-def test_nothing_is_written_beside_the_inputs_and_nothing_overwritten(paired: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_written_beside_the_inputs_and_nothing_overwritten(
+    paired: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     out = tmp_path_factory.mktemp("out") / "study.yaml"
     before = sorted(paired.rglob("*"))
     init(paired, out, patient="none")

@@ -36,7 +36,10 @@ def test_a_good_file_is_read_and_comes_back_from_its_resolved_form() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "right", "line"),
-    [("generalizes_to: patient\ngeneralises_to", "generalises_to", 11), ("traning:\n  minutes: 3\nname", "training", 3)],
+    [
+        ("generalizes_to: patient\ngeneralises_to", "generalises_to", 11),
+        ("traning:\n  minutes: 3\nname", "training", 3),
+    ],
 )
 def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_right_one(wrong: str, right: str, line: int) -> None:
     key = wrong.split("\n")[-1]
@@ -73,7 +76,14 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "just words", "- a\n- list\n", "a: [1, 2", "!!python/object/apply:os.system ['true']", "name: !!python/name:os.system ''"],
+    [
+        "",
+        "just words",
+        "- a\n- list\n",
+        "a: [1, 2",
+        "!!python/object/apply:os.system ['true']",
+        "name: !!python/name:os.system ''",
+    ],
 )
 def test_what_is_no_study_is_refused_and_nothing_is_run(text: str) -> None:
     with pytest.raises((StudyFileError, DataProblems)):
@@ -105,7 +115,11 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_kinds_of_targets() -> None:
-    instances = parse_study_file(GOOD.replace("{kind: mask, classes: {background: 0, nucleus: 255}}", "{kind: instances}"))
+    instances = parse_study_file(
+        GOOD.replace("{kind: mask, classes: {background: 0, nucleus: 255}}", "{kind: instances}")
+    )
     assert instances.target.target() == InstancesTarget()
-    numbered = parse_study_file(GOOD.replace("{kind: mask, classes: {background: 0, nucleus: 255}}", "{kind: class, classes: [0, 1]}"))
+    numbered = parse_study_file(
+        GOOD.replace("{kind: mask, classes: {background: 0, nucleus: 255}}", "{kind: class, classes: [0, 1]}")
+    )
     assert numbered.target.target() == ClassTarget(("0", "1"))

@@ -14,12 +14,12 @@ import pytest
 import tifffile
 import torch
 from safetensors.torch import load_file
+from tests.study import small_study
 
 from hypercolumn.cli import run_command
 from hypercolumn.errors import CertificateError, RunError, WeightsError
 from hypercolumn.study import Run, Study, resume
 from hypercolumn.study.predicting import load_trained
-from tests.study import small_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,7 +131,9 @@ def test_evaluate_scores_other_data_and_finds_the_patients_it_knows(
     table["patient"] = "new " + table["patient"]
     table["slide"] = "new " + table["slide"]
     table.to_csv(tmp_path / "data/other.csv", index=False)
-    code = run_command(["evaluate", str(run.folder), "--on", str(tmp_path / "data/other.csv"), "-o", str(tmp_path / "out")])
+    code = run_command(
+        ["evaluate", str(run.folder), "--on", str(tmp_path / "data/other.csv"), "-o", str(tmp_path / "out")]
+    )
     assert code == 4, "the images are the ones that were trained on: a gate must fall"
     said = capsys.readouterr().out
     assert "copy among the records" in said

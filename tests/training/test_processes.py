@@ -14,7 +14,9 @@ SCHEDULE = Schedule(steps=9, batch=4, learning_rate=1e-2, warmup=2, evaluate_eve
 
 def seen_by_each(fabric: object, order: Order, steps: int) -> list[list[int]]:
     rank, world = fabric.global_rank, fabric.world_size  # type: ignore[attr-defined]
-    mine = [slot.example for step in range(steps) for slot in order.share_at(step, rank=rank, world=world) if slot.weight]
+    mine = [
+        slot.example for step in range(steps) for slot in order.share_at(step, rank=rank, world=world) if slot.weight
+    ]
     padded = torch.full((order.examples,), -1)
     padded[: len(mine)] = torch.tensor(mine)
     return fabric.all_gather(padded).tolist()  # type: ignore[attr-defined]

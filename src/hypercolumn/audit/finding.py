@@ -23,9 +23,9 @@ class Severity(StrEnum):
 class Finding:
     """One claim about a study.
 
-    `evidence` holds plain numbers and words that a reader can check; `groups` the records that belong together (the pair
-    that is one image, the patient that stands on both sides); `spoils` the names of the metrics that the finding makes
-    uninterpretable, ("*",) for all of them.
+    `evidence` holds plain numbers and words that a reader can check; `groups` the records that belong together (the
+    pair that is one image, the patient that stands on both sides); `spoils` the names of the metrics that the finding
+    makes uninterpretable, ("*",) for all of them.
 
     >>> Finding("A-LINEAGE-BOTH-SIDES", Severity.BLOCKING, "patient 7 is in training and test", spoils=("*",)).blocking
     True

@@ -1,9 +1,9 @@
 """A split: who is learnt from, who is watched while learning, and who is kept for the score.
 
-A split is made of pieces, each a whole record or a box of it, and can only be built from lineage (`splitting`): nothing in
-this package splits windows. Its unit is a connected component over all lineage columns and near-duplicate clusters, so a
-patient with two slides, or two patients who share one image, stay on one side. `generalises_to` says what a score from
-this split speaks of, and every score's title says it again.
+A split is made of pieces, each a whole record or a box of it, and can only be built from lineage (`splitting`):
+nothing in this package splits windows. Its unit is a connected component over all lineage columns and near-duplicate
+clusters, so a patient with two slides, or two patients who share one image, stay on one side. `generalises_to` says
+what a score from this split speaks of, and every score's title says it again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,8 +55,8 @@ class Split:
     """Folds with the units that they are made of.
 
     `units` maps a unit's name to its pieces; every unit lies wholly on one side of every fold. `gap` is the distance in
-    samples kept free between training and test along each axis, for a split by region; `notes` say in words what was decided and how
-    well it could be done (for a solver: whether it proved the optimum before its time was up).
+    samples kept free between training and test along each axis, for a split by region; `notes` say in words what was
+    decided and how well it could be done (for a solver: whether it proved the optimum before its time was up).
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Figures and what they are worth: metrics, their intervals over units, and the best that could be had without a CNN."""
+"""Figures and what they are worth: metrics, their intervals over units, and the best to be had without a CNN."""
 
 from hypercolumn.evaluation.agreement import balanced_accuracy, confusion_matrix, f1, quadratic_weighted_kappa, recall
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline

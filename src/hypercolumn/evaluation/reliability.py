@@ -2,8 +2,8 @@
 
     one point a bin      mean predicted probability  against  observed frequency
 
-The interval of a frequency is Wilson's, over records that count as independent; over the samples of images, which are not,
-none is given. Wilson 1927, doi:10.1080/01621459.1927.10502953.
+The interval of a frequency is Wilson's, over records that count as independent; over the samples of images, which are
+not, none is given. Wilson 1927, doi:10.1080/01621459.1927.10502953.
 """
 
 from collections.abc import Iterator

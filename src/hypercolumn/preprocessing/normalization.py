@@ -1,6 +1,7 @@
 """Intensity standardization: zero mean and unit deviation, by the image's own numbers or by the training records'.
 
-    x' = (x - m) / s        m, s per channel, robust: the median, and half the distance between the 2nd and 98th percentile
+    x' = (x - m) / s        m, s per channel, robust: the median, and half the distance between the 2nd and 98th
+    percentile
                             of each image (kind "image"); the mean and deviation over training records (kind "cohort")
 
 "image" forgives scanners that differ in gain and offset; "cohort" keeps brightness as evidence. Fitted on the training

@@ -219,10 +219,10 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a certificate vouches for."""
+    """One thing that a certificate vouches for; `passed` is None where it does not apply."""
 
     name: str
-    passed: bool
+    passed: bool | None
     words: str = ""
 
 
@@ -323,8 +323,10 @@ class ReportContent:
             return State.BLOCKING, f"{self._struck_words()}: {_count(blocking, 'blocking finding')}."
         if not looked_at:
             return State.UNKNOWN, "Nothing has been checked: the scores cannot be judged."
-        if warnings:
-            return State.WARNING, f"The scores can be read with care: {_count(warnings, 'warning')}, nothing blocking."
+        dim = [light.name.lower() for light in self.lights if light.state is State.WARNING]
+        if warnings or dim:
+            doubts = _count(warnings, "warning") if warnings else f"see {' and '.join(dim)}"
+            return State.WARNING, f"The scores can be read with care: {doubts}, nothing blocking."
         return State.OK, "Nothing was found that would spoil the scores."
 
     def _struck_words(self) -> str:

@@ -2,8 +2,8 @@
 
     manifest -> files -> near-duplicates -> units -> split -> certificate -> findings
 
-No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of look-alikes that would join many units is
-shown before it is obeyed: the check stops until the study file says what to do with it.
+No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of look-alikes that would join many units
+is shown before it is obeyed: the check stops until the study file says what to do with it.
 """
 
 from collections.abc import Callable
@@ -63,6 +63,7 @@ def preflight(
     asked: StudyFile,
     *,
     network_fields: tuple[int, ...] = (),
+    full: bool = False,
     stage: Callable[[str], None] = lambda words: None,
 ) -> Preflight:
     """Look for copies, split, certify and audit.
@@ -85,7 +86,7 @@ def preflight(
                 for cluster in large[:5]
             ),
             why="copies must stay on one side, but images that only look alike (blank tiles, test patterns) need not",
-            fix="look at them, then say --set split.join_large_clusters=true (they are copies) or =false (they are not)",
+            fix="look at them, then say --set split.join_large_clusters=true (copies) or =false (no copies)",
         )
     obeyed = [
         cluster
@@ -95,7 +96,9 @@ def preflight(
     stage("splitting")
     clusters = () if regions else tuple(obeyed)
     split = make_split(material, asked, clusters=clusters, network_fields=network_fields)
-    certificate = certify(split, cohort, clusters=clusters, target_files=material.dense, labels=material.labels)
+    certificate = certify(
+        split, cohort, clusters=clusters, target_files=material.dense, labels=material.labels, full=full
+    )
     findings = (
         *audit.lineage(cohort, split),
         *audit.duplicates(cohort, similarity, split, units=units),

@@ -177,7 +177,8 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
             used.add(str(roles["site"]))
             values = table[roles["site"]].nunique()
             reasons.append(
-                f"column {roles['site']!r} has {values} values over {len(table)} records and tells kinds of acquisition apart: proposed as site"
+                f"column {roles['site']!r} has {values} values over {len(table)} records and tells kinds of "
+                "acquisition apart: proposed as site"
             )
     batch = tuple(name for name in _all_named(table, "batch") if name not in used)
     strata = tuple(name for name in _all_named(table, "strata") if name not in used and name not in batch)
@@ -248,7 +249,7 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
 
 
 def _stack(folder: Path, table: pd.DataFrame) -> str | None:
-    """Whether the images are the slices of one stack: numbered without a gap, alike in size, neighbours alike in content."""
+    """Whether the images are the slices of one stack: numbered without a gap, one size, neighbours alike."""
     if len(table) < 6 or any(len(str(cell).split(";")) > 1 for cell in table["image"]):
         return None
     numbers = [re.findall(r"\d+", record) for record in table["record"]]
@@ -269,7 +270,8 @@ def _stack(folder: Path, table: pd.DataFrame) -> str | None:
     if near < far + 0.1:
         return None
     return (
-        f"{len(table)} images of one size, numbered without a gap, neighbours correlated at {near:.2f} and far ones at {far:.2f}: "
+        f"{len(table)} images of one size, numbered without a gap, neighbours correlated at {near:.2f} and far "
+        f"ones at {far:.2f}: "
         "one stack of one specimen, to be split in contiguous blocks with a gap"
     )
 
@@ -310,7 +312,8 @@ def _join_tables(table: pd.DataFrame, tables: dict[Path, pd.DataFrame], reasons:
                 )
                 table = table.merge(extra, left_on="record", right_on="_key", how="left").drop(columns="_key")
                 reasons.append(
-                    f"{path.as_posix()} describes {int(table['record'].isin(set(keys)).sum())} of the images, by column {name!r}"
+                    f"{path.as_posix()} describes {int(table['record'].isin(set(keys)).sum())} of the images, "
+                    f"by column {name!r}"
                 )
                 break
     return table

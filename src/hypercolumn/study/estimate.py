@@ -1,4 +1,4 @@
-"""How long, how much memory and how much disk a run will take, before it begins: the first fold is planned and timed."""
+"""How long, how much memory and how much disk a run will take: its first fold is planned and timed."""
 
 import tempfile
 from pathlib import Path
@@ -38,11 +38,10 @@ def estimate(study: Study, before: Preflight) -> list[str]:
     memory = _peak_bytes() + min(held, int(wanted.memory * 2**30))
     disk = len(split.folds) * weights + 2 * 4 * weights + 10 * 2**20
     lines = [str(choice) for choice in job.plan.choices]
+    lines.append(f"precision: {job.precision.name}, since {job.precision.reason}")
     lines.append(
-        f"precision: {job.precision.dtype}{', channels last' if job.precision.channels_last else ''}, since {job.precision.reason}"
-    )
-    lines.append(
-        f"time: about {minutes:.0f} minutes for {len(split.folds)} folds of {job.schedule.steps} steps, {second:.2f} s a step"
+        f"time: about {minutes:.0f} minutes for {len(split.folds)} folds of {job.schedule.steps} steps, "
+        f"{second:.2f} s a step"
     )
     lines.append(f"memory: about {memory / 2**30:.1f} GiB; disk: about {disk / 2**20:.0f} MiB")
     return lines

@@ -63,7 +63,8 @@ def load_ensemble(run: Run, *, fold: str | None, memory_bytes: int) -> Ensemble:
 def predict_files(
     folder: Path, inputs: Sequence[Path], out: Path, *, fold: str | None, memory_bytes: int, watcher: Watcher
 ) -> tuple[list[Path], list[HypercolumnError]]:
-    """Predict images and write label images (or a table of probabilities) into `out`; a bad file does not end the batch.
+    """Predict images and write label images (or a table of probabilities) into `out`; a bad file does not end the
+    batch.
 
     The inputs are never written beside. Returns what was written, and the errors of the files that were set aside.
     """

@@ -19,9 +19,9 @@ SAMPLED = 64
 class Fingerprint:
     """Numbers of the training records of one fold.
 
-    `shift` says how much the images' own brightness moves from one to the next, in units of the contrast within one image;
-    `counts` are samples (masks) or records (labels) for each class, `units` the independent units that hold each class;
-    `object_size` is the median diameter in samples of what is not background, or None.
+    `shift` says how much the images' own brightness moves from one to the next, in units of the contrast within one
+    image; `counts` are samples (masks) or records (labels) for each class, `units` the independent units that hold
+    each class; `object_size` is the median diameter in samples of what is not background, or None.
     """
 
     records: int

@@ -1,7 +1,7 @@
 """One fold from its split to its weights: everything that is fitted sees training pieces alone.
 
-What is decided (plan, normalization, precision, number of steps, threads) is written down before the first step and read
-again by a resumed run, which therefore goes the same way to the bit.
+What is decided (plan, normalization, precision, number of steps, threads) is written down before the first step and
+read again by a resumed run, which therefore goes the same way to the bit.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Pictures for the report: the best, the median and the worst cases with their outlines, and pairs that are one image."""
+"""Pictures for the report: the best, median and worst cases with their outlines, and pairs that are one image."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from hypercolumn.study.material import Material, in_box
 from hypercolumn.study.predicting import decode, load_trained
 from hypercolumn.study.run import Run
 
-EACH = 4
+EACH = 3
 LARGEST_SIDE = 480
 
 
@@ -37,7 +37,7 @@ def case_values(predictions: Predictions) -> tuple[str, np.ndarray]:
 
 
 def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
-    """Best, median and worst cases; empty where the data or the weights are not at hand."""
+    """Best, median and worst cases; a word instead where the data or the weights are not at hand."""
     from hypercolumn.study.study import Study
 
     metric, values = case_values(predictions)
@@ -55,8 +55,8 @@ def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
             report.Gallery(title, tuple(cases.case(int(index)) for index in indices))
             for title, indices in chosen.items()
         )
-    except HypercolumnError:
-        return ()
+    except HypercolumnError as error:
+        return (report.Gallery("Cases", (), f"The pictures are left out: {error.problem.what}."),)
 
 
 def pairs(run: Run, findings: Sequence[Finding], most: int = 12) -> tuple[report.Pair, ...]:
@@ -145,7 +145,7 @@ class _Cases:
 
 
 def picture(array: np.ndarray) -> np.ndarray:
-    """An array (channel, *space) as (row, column, 3) uint8: stretched between its 0.5th and 99.5th percentile, for the eye alone."""
+    """An array (channel, *space) as (row, column, 3) uint8, stretched between two percentiles for the eye alone."""
     if array.ndim == 2:
         array = np.repeat(array[:, None], 64, axis=1)
     flat = _plane(array, leading=1).astype(np.float32)

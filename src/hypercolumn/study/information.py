@@ -55,6 +55,7 @@ def _network(name: str, dims: int, channels: int, size: int | None) -> Iterator[
     yield f"{name}: input {channels} x {' x '.join(map(str, shape))}"
     for row in rows:
         out = " x ".join(map(str, row.shape))
-        yield f"  {row.name:<{width}}  {row.kind:<18} {out:<22} {row.weights:>12,} weights {row.multiply_adds:>18,} multiply-adds"
+        costs = f"{row.weights:>12,} weights {row.multiply_adds:>18,} multiply-adds"
+        yield f"  {row.name:<{width}}  {row.kind:<18} {out:<22} {costs}"
     yield f"{sum(row.weights for row in rows):,} weights, {sum(row.multiply_adds for row in rows):,} multiply-adds"
     yield f"receptive field: {receptive_field(network, shape)}"

@@ -13,7 +13,7 @@ DENSE = ("mask", "instances")
 
 @dataclass(frozen=True)
 class Material:
-    """A cohort with its target: everything that reads a record goes through here, and nothing leaves the data folder."""
+    """A cohort with its target: every read of a record goes through here, and none leaves the data folder."""
 
     cohort: Cohort
     target: Target
@@ -75,7 +75,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Records as the network takes them: standardized float32, class indices as whole numbers. Can cross process borders."""
+    """Records as the network takes them, standardized float32 and class indices; can cross process borders."""
 
     material: Material
     normalization: Normalization

@@ -1,4 +1,5 @@
-"""What a clock decides, once, before the first step: the precision, how wide the network may be, how many steps there are.
+"""What a clock decides, once, before the first step: the precision, how wide the network may be, how many steps there
+are.
 
     width     the widest of 32, 24, 16 with which the budget still holds 300 steps on this machine
     steps     (budget - time of the looks at the validation side) / seconds of one step

@@ -125,7 +125,7 @@ def table(rows: dict[str, dict[str, object]], material: Material, groups: tuple[
 def baseline_rows(
     material: Material, fold: Fold, *, unit_of: Mapping[str, str], groups: tuple[str, ...], seed: int
 ) -> list[tuple[str, str, dict[str, dict[str, object]]]]:
-    """What can be had without a CNN: (name, what it learnt, rows), fitted on training and validation, scored on test."""
+    """What can be had without a CNN, fitted on training and validation, scored on test: (name, note, rows)."""
     seen = (*fold.training, *fold.validation)
     by_name = {piece.name: piece for piece in (*seen, *fold.test)}
     names = [piece.name for piece in seen]

@@ -98,8 +98,8 @@ def make_plan(
 ) -> Plan:
     """Decide everything that `wanted` leaves to "auto".
 
-    `sees_at_most` is the gap of a split by region; `numbers` the mean and deviation of a number target over the training
-    records. Raises SplitError where no network is near-sighted enough for the gap.
+    `sees_at_most` is the gap of a split by region; `numbers` the mean and deviation of a number target over the
+    training records. Raises SplitError where no network is near-sighted enough for the gap.
     """
     dense = target.kind in DENSE
     choices: list[Choice] = []

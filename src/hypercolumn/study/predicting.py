@@ -1,7 +1,7 @@
 """From weights to predictions: the test pieces of a fold, or any new image, by one network or the mean of several.
 
-A piece that is a box is predicted with its surroundings in view and then cut out: the gap of the split is no smaller than
-what the network sees, so nothing that was trained on is in sight.
+A piece that is a box is predicted with its surroundings in view and then cut out: the gap of the split is no smaller
+than what the network sees, so nothing that was trained on is in sight.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class Trained:
     dense: bool
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
-        """Probabilities (class, *space) of a raw image (channel, *space), or (class,) where the answer is one a record."""
+        """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record."""
         prepared = self.normalization.apply(image)
         if self.dense:
             logits = torch.from_numpy(self.predictor(prepared))
@@ -115,7 +115,7 @@ def predicted_rows(
 def row_of(
     probabilities: np.ndarray, piece: Piece, material: Material, *, decided: np.ndarray | None = None
 ) -> dict[str, object]:
-    """The numbers of one piece from its probabilities; without a decision of its own the most probable class is taken."""
+    """The numbers of one piece from its probabilities; where nothing was decided the likeliest class is taken."""
     if material.dense:
         header = material.headers[piece.record]
         truth = in_box(material.mask(piece.record), piece.box)

@@ -1,7 +1,7 @@
 """How a run tells what it is doing: a bar on a terminal, plain lines elsewhere, nothing in a library.
 
-Lines are `key=value`, one when something was measured and otherwise at most every 30 seconds; no carriage returns, so that a log
-of a cluster stays short and still shows that the run lives.
+Lines are `key=value`, one when something was measured and otherwise at most every 30 seconds; no carriage returns, so
+that a log of a cluster stays short and still shows that the run lives.
 """
 
 import time

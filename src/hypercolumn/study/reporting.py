@@ -1,4 +1,5 @@
-"""From a run folder to its report: what was found, counted and predicted, carried into `report`, which computes nothing.
+"""From a run folder to its report: what was found, counted and predicted, carried into `report`, which computes
+nothing.
 
 Everything comes from the run's own files, but for the pictures: these are read from the data again, and left out with a
 word where the data are gone.
@@ -177,9 +178,12 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         "labels": "several labels",
     }
     kinds = {
-        "folds": f"{len(split.folds)} folds", "hold-out": "hold-out", "leave-one-site-out": "one site left out at a time",
-        "site-preserving": f"{len(split.folds)} folds of whole sites", "regions": f"{len(split.folds)} contiguous blocks with a gap",
-    }  # fmt: skip
+        "folds": f"{len(split.folds)} folds",
+        "hold-out": "hold-out",
+        "leave-one-site-out": "one site left out at a time",
+        "site-preserving": f"{len(split.folds)} folds of whole sites",
+        "regions": f"{len(split.folds)} contiguous blocks with a gap",
+    }
     facts = [
         Fact("Task", tasks.get(asked.target.kind, asked.target.kind), f"classes: {', '.join(predictions.classes)}"),
         Fact("Unit of analysis", unit, "intervals are taken over these, never over windows or pixels"),
@@ -365,6 +369,7 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
     plan = json.loads((run.fold(split.folds[0].name) / "plan.json").read_text(encoding="utf-8"))
     network = {"unet": "a U-Net", "resnet": "a residual network"}.get(plan["network"], "a convolutional network")
     window = " x ".join(map(str, plan["window"]))
+    version, value = run.state()["versions"]["hypercolumn"], "undefined" if lead.value is None else f"{lead.value:.3f}"
     interval = (
         ""
         if lead.low is None or lead.high is None
@@ -372,9 +377,9 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
     )
     return (
         f"{len(split.units)} {unit} with {len(run.predictions)} records were split into {len(split.folds)} "
-        f"{'contiguous blocks' if split.gap else 'folds'} so that no {unit.removesuffix('s')} and no near-duplicate image stood on two sides. "
-        f"In each fold {network} was trained with Hypercolumn {run.state()['versions']['hypercolumn']} on windows of {window} samples, "
-        f"with every choice made from the training side alone; the weights with the lowest loss on separate validation {unit} were kept. "
-        f"Predictions on the test sides were pooled. {lead.metric} was {'undefined' if lead.value is None else f'{lead.value:.3f}'}{interval}, "
+        f"{'contiguous blocks' if split.gap else 'folds'} so that no {unit.removesuffix('s')} and no near-duplicate "
+        f"image stood on two sides. In each fold {network} was trained with Hypercolumn {version} on windows of {window} "
+        "samples, with every choice made from the training side alone; the weights with the lowest loss on separate "
+        f"validation {unit} were kept. Predictions on the test sides were pooled. {lead.metric} was {value}{interval}, "
         f"and speaks of new {noun(asked, unit)}s."
     )

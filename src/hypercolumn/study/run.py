@@ -30,7 +30,7 @@ from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Certificate, Similarity, Split, split_from_dict, split_to_dict, verify
 from hypercolumn.data.writing import write_json
 from hypercolumn.errors import CertificateError, DataError, OutputNotWritable
-from hypercolumn.evaluation import Predictions, Score, best_baseline, headline
+from hypercolumn.evaluation import Predictions, Score, best_baseline, headline, scores_by
 from hypercolumn.study.checks import Preflight
 
 if TYPE_CHECKING:
@@ -181,15 +181,21 @@ class Run:
         level = self.state()["generalises_to"]
         return self.unit_words().removesuffix("s") if level == "specimen" else level
 
-    def best_baseline(self) -> tuple[str, Score | None]:
-        """The baseline without a CNN whose headline is best."""
+    def baseline_leads(self) -> dict[str, Score]:
+        """The headline of each baseline without a CNN."""
         saved = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
         predictions = self.predictions
-        leads = {
-            name: lead_of([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()
-        }
+        return {name: lead_of([Score(**row) for row in rows], predictions) for name, rows in saved["baselines"].items()}
+
+    def best_baseline(self) -> tuple[str, Score | None]:
+        """The baseline without a CNN whose headline is best."""
+        leads = self.baseline_leads()
         name = best_baseline(leads)
         return ("", None) if name is None else (name, leads[name])
+
+    def scores_by(self, column: str) -> dict[str, Score]:
+        """The headline within each value of a column of the cohort."""
+        return scores_by(self.predictions, column, unit=self.unit_words())
 
     def lead(self) -> Score:
         """The headline score of the network."""

@@ -44,7 +44,8 @@ class Study:
 
     @classmethod
     def from_folder(cls, folder: Path | str, *, patient: str | None = None) -> "Study":
-        """A study from a data folder, with every guess that `init` would make; `patient` names the patients' column, or "none".
+        """A study from a data folder, with every guess that `init` would make; `patient` names the patients' column,
+        or "none".
 
         Raises UsageError where the patients cannot be known and nothing was said about them.
         """
@@ -61,8 +62,13 @@ class Study:
         """The cohort with every file opened once; raises DataProblems with all that is wrong."""
         return open_material(self.cohort, self.asked)
 
-    def preflight(self, watcher: Watcher | None = None, *, network: "nn.Module | None" = None) -> Preflight:
-        """Everything that can be known before training, with the split and its certificate."""
+    def preflight(
+        self, watcher: Watcher | None = None, *, network: "nn.Module | None" = None, full: bool = False
+    ) -> Preflight:
+        """Everything that can be known before training, with the split and its certificate.
+
+        `full` hashes every byte of every file for the certificate, not samples of them.
+        """
         watcher = watcher or Silent()
         watcher.stage(f"opening {len(self.cohort):,} records")
         material = self.material
@@ -71,24 +77,29 @@ class Study:
             from hypercolumn.study.plan import fields_of_view
 
             fields = fields_of_view(material, self.asked.training, network)
-        return preflight(material, self.asked, network_fields=fields, stage=watcher.stage)
+        return preflight(material, self.asked, network_fields=fields, full=full, stage=watcher.stage)
 
     def check(self) -> list[Finding]:
         """The findings before training. No torch is needed."""
         return list(self.preflight().findings)
 
     def train(
-        self, network: "nn.Module | None" = None, *, out: Path | str = "runs", watcher: Watcher | None = None
+        self,
+        network: "nn.Module | None" = None,
+        *,
+        out: Path | str = "runs",
+        full: bool = False,
+        watcher: Watcher | None = None,
     ) -> Run:
         """Check, train every fold, score, audit and report; the run.
 
-        `network` takes the place of the planned one: a module from (batch, channel, *space) to (batch, class, *space), or to
-        (batch, class) where the answer is one a record. Raises GateFailed before training where an audit blocks.
+        `network` takes the place of the planned one: a module from (batch, channel, *space) to (batch, class, *space),
+        or to (batch, class) where the answer is one a record. Raises GateFailed before training where an audit blocks.
         """
         from hypercolumn.training import is_first
 
         watcher = watcher or Silent()
-        before = self.preflight(watcher, network=network)
+        before = self.preflight(watcher, network=network, full=full)
         wanted = self.asked.training
         run = Run.create_together(Path(out), self.asked.name, devices=wanted.devices, nodes=wanted.nodes)
         if is_first():
@@ -105,6 +116,12 @@ def resume(folder: Path | str, *, watcher: Watcher | None = None, network: "nn.M
     """
     watcher = watcher or Silent()
     run = Run.open(Path(folder))
+    if run.state()["status"] == "created":
+        raise RunError(
+            "this run was stopped before it began",
+            where=run.folder.name,
+            fix="nothing is lost: train again without --resume",
+        )
     if run.state()["status"] == "finished":
         raise RunError("this run is finished", where=run.folder.name, fix=f"hypercolumn report {run.folder}")
     study = Study.read(run.folder / "study.yaml")
@@ -178,7 +195,8 @@ def _with_patient(guess: Guess, folder: Path, patient: str | None) -> Guess:
             "which column names the patient?",
             where=f"{folder}: {len(guess.table)} records, columns {', '.join(columns) or 'none'}",
             why="images of one patient are alike; on both sides of a split they make any score too good",
-            fix=f"hypercolumn init {folder} --patient COLUMN, or --patient none if nobody knows (the report then says what that costs)",
+            fix=f"hypercolumn init {folder} --patient COLUMN, or --patient none if nobody knows "
+            "(the report then says what that costs)",
         )
     if patient.lower() == "none":
         return replace(guess, patient=None)

@@ -1,7 +1,7 @@
 """The study file: what the user asked, in strict YAML.
 
-An unknown key is an error with its line and the nearest right key; a value is checked before anything else runs. The file
-holds no expressions and no class paths, and is read with `safe_load` rules only. Paths are relative to the file.
+An unknown key is an error with its line and the nearest right key; a value is checked before anything else runs. The
+file holds no expressions and no class paths, and is read with `safe_load` rules only. Paths are relative to the file.
 
     precedence      default < file < --set a.b=c < option
 """

@@ -14,6 +14,7 @@ def study_text(guess: Guess, *, name: str, manifest: str, folder: str) -> str:
     `patient` of the guess is taken as the user's word: None says that nobody knows the patients.
     """
     generalises, why = _generalises(guess)
+    patients = "nobody knows the patients" if guess.patient is None else "all records of a patient stay on one side"
     lines = [
         "# A Hypercolumn study. `hypercolumn check` reads it and says what is wrong with it; nothing here is code.",
         "#",
@@ -31,14 +32,14 @@ def study_text(guess: Guess, *, name: str, manifest: str, folder: str) -> str:
         f"    target: {_scalar(guess.target)}",
         *([f"    key: {_scalar(guess.key)}"] if guess.key else []),
         f"    site: {_scalar(guess.site)}   # hospital, laboratory, scanner or kind of imaging",
-        f"    patient: {_scalar(guess.patient)}   # {'nobody knows the patients: see generalises_to' if guess.patient is None else 'all records of a patient stay on one side'}",
+        f"    patient: {_scalar(guess.patient)}   # {patients}",
         f"    specimen: {_scalar(guess.specimen)}   # slide, scan, recording, plate; none: each record is one",
         *(
             [f"    position: {_scalar(guess.position)}   # the order of the slices in their stack"]
             if guess.position
             else []
         ),
-        f"    batch: {_list(guess.batch)}   # anything else that may leave its mark: scanner, laboratory, protocol, date",
+        f"    batch: {_list(guess.batch)}   # what else may leave its mark: scanner, laboratory, date",
         f"    strata: {_list(guess.strata)}   # groups whose score is shown apart: sex, subtype",
         *([f"    # columns without a role: {', '.join(guess.free)}"] if guess.free else []),
         "",
@@ -81,7 +82,7 @@ def _split(guess: Guess) -> list[str]:
         return [
             "  kind: regions   # contiguous blocks; neighbours are alike, so a random split would leak",
             "  folds: 3",
-            "  gap: auto   # samples left out between training and test: the receptive field or the correlation length, the larger",
+            "  gap: auto   # left out between training and test: receptive field or correlation length, the larger",
         ]
     units = guess.table[guess.patient].nunique() if guess.patient else len(guess.table)
     return [

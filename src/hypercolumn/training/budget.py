@@ -2,8 +2,8 @@
 
     steps = (budget - time of the looks at the validation side) / time of one step
 
-A copy of the network makes a few steps to be timed and is thrown away. The number is written down with the run, so that a
-resumed run, or one on a machine that is busy at the wrong moment, does not train for another length.
+A copy of the network makes a few steps to be timed and is thrown away. The number is written down with the run, so
+that a resumed run, or one on a machine that is busy at the wrong moment, does not train for another length.
 """
 
 import copy

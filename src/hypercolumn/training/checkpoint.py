@@ -1,8 +1,9 @@
 """Checkpoints from which a run goes on to the same bit.
 
-A checkpoint is a folder `step-00000200` of safetensors and one JSON: network, optimiser, best weights so far, and the few
-numbers of the loop. It is written under another name and renamed when it is whole, so a run killed at any moment, or a
-disk that fills up, leaves the last good one. Two are kept. No chance is stored, since none is remembered: see `chance`.
+A checkpoint is a folder `step-00000200` of safetensors and one JSON: network, optimiser, best weights so far, and the
+few numbers of the loop. It is written under another name and renamed when it is whole, so a run killed at any moment,
+or a disk that fills up, leaves the last good one. Two are kept. No chance is stored, since none is remembered: see
+`chance`.
 """
 
 import json

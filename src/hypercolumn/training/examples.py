@@ -131,7 +131,7 @@ class Examples:
         records: Sequence[object],
         pipeline: Pipeline | None,
     ) -> Example:
-        """One window of image and labels, warped while it is cut, so that no made-up corner comes in from a rotation."""
+        """One window of image and labels, warped while it is cut, so that a rotation brings no made-up corner."""
         picture, answer = sample_window(
             torch.from_numpy(image),
             None if labels is None else torch.from_numpy(labels),

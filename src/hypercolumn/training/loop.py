@@ -2,9 +2,9 @@
 
     loss = (1 / B) sum_b task.loss(network(x_b), y_b)           AdamW, linear warm-up, cosine to zero
 
-One step is one batch, whoever computes it: with several processes each takes its share and the gradients add up. Devices,
-precision and processes are Lightning Fabric's. Everything that the loop decides depends on the step alone, so a run that
-was killed and resumed goes on to the same bit. Loshchilov and Hutter 2019 (AdamW) and 2017 (cosine).
+One step is one batch, whoever computes it: with several processes each takes its share and the gradients add up.
+Devices, precision and processes are Lightning Fabric's. Everything that the loop decides depends on the step alone, so
+a run that was killed and resumed goes on to the same bit. Loshchilov and Hutter 2019 (AdamW) and 2017 (cosine).
 """
 
 import math
@@ -234,7 +234,7 @@ def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _lay_out_like_weights(optimiser: torch.optim.Optimizer) -> None:
-    """Give each moment the memory layout of its weight, as it had before it was stored: sums are then taken in the same order."""
+    """Give each moment the memory layout of its weight, as before it was stored: sums then keep their order."""
     for weight, state in optimiser.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:

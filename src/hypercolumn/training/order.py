@@ -1,8 +1,8 @@
 """Who is seen when: each epoch visits every example once, in an order that depends on (seed, epoch) alone.
 
 A step takes `batch` examples; with several processes each takes its share of the same batch, so that the sum over
-processes is the step that one process would have made. The last batch of an epoch may be short: shares are filled up with
-examples of weight zero, so that every process takes part in every step.
+processes is the step that one process would have made. The last batch of an epoch may be short: shares are filled up
+with examples of weight zero, so that every process takes part in every step.
 
 Balanced sampling draws with replacement by given weights instead: an epoch is then as long, but not each example once.
 """
