@@ -11,12 +11,16 @@ from hypercolumn.augment.brightness import Brightness, BrightnessRecord
 from hypercolumn.augment.contrast import Contrast, ContrastRecord
 from hypercolumn.augment.flip import Flip, FlipRecord
 from hypercolumn.augment.gamma import Gamma, GammaRecord
+from hypercolumn.augment.greying import Greying, GreyingRecord
 from hypercolumn.augment.noise import Noise, NoiseRecord
 from hypercolumn.augment.pipeline import Pipeline, Step
+from hypercolumn.augment.polarity import Polarity, PolarityRecord
 from hypercolumn.augment.standard import standard
 from hypercolumn.augment.window import sample_window
 
-AUGMENTATIONS = {kind.__name__: kind for kind in (Flip, Affine, Blur, Noise, Brightness, Contrast, Gamma)}
+AUGMENTATIONS = {
+    kind.__name__: kind for kind in (Flip, Affine, Blur, Noise, Brightness, Contrast, Gamma, Polarity, Greying)
+}
 """Every augmentation by its name."""
 
 __all__ = [
@@ -35,9 +39,13 @@ __all__ = [
     "Gamma",
     "GammaRecord",
     "Geometric",
+    "Greying",
+    "GreyingRecord",
     "Noise",
     "NoiseRecord",
     "Pipeline",
+    "Polarity",
+    "PolarityRecord",
     "Step",
     "sample_window",
     "standard",

@@ -11,8 +11,10 @@ from hypercolumn.augment.brightness import Brightness
 from hypercolumn.augment.contrast import Contrast
 from hypercolumn.augment.flip import Flip
 from hypercolumn.augment.gamma import Gamma
+from hypercolumn.augment.greying import Greying
 from hypercolumn.augment.noise import Noise
 from hypercolumn.augment.pipeline import Pipeline, Step
+from hypercolumn.augment.polarity import Polarity
 from hypercolumn.errors import InvalidArgument
 
 
@@ -22,13 +24,17 @@ def standard(
     strength: float = 1.0,
     rotate: bool = True,
     flip: bool = True,
+    scale: float = 0.25,
+    polarity: bool = False,
+    greying: bool = False,
     spacing: tuple[float, ...] | None = None,
 ) -> Pipeline:
     """The pipeline for `dims` spatial axes; `strength` 0 changes nothing, 2 is twice as wild.
 
     With `rotate` every direction is as good as another: the angle is drawn from the whole circle whatever the
     strength; without it, from +-10 degrees times the strength, as a patient lies on a table. `flip` mirrors every
-    axis half of the time.
+    axis half of the time. `scale` is by how much sizes vary; `polarity` and `greying` are for cohorts that hold bright
+    objects and dark ones, colour images and grey ones.
 
     >>> [type(step.augmentation).__name__ for step in standard(2).steps]
     ['Flip', 'Affine', 'Blur', 'Brightness', 'Contrast', 'Gamma', 'Noise']
@@ -41,7 +47,7 @@ def standard(
         return Pipeline(())
     affine = Affine(
         rotation=180.0 if rotate else 10.0 * strength,
-        scale=0.25 * strength,
+        scale=scale * strength,
         stretch=0.05 * strength,
         translation=0.0,
         spacing=spacing,
@@ -55,5 +61,7 @@ def standard(
             Step(Contrast(0.25 * strength), chance=0.5),
             Step(Gamma(0.25 * strength), chance=0.2),
             Step(Noise(0.15 * strength), chance=0.3),
+            *((Step(Greying(), chance=0.3),) if greying else ()),
+            *((Step(Polarity(), chance=0.5),) if polarity else ()),
         )
     )

@@ -29,6 +29,7 @@ from hypercolumn.data import (
     leave_one_site_out,
     units_of,
 )
+from hypercolumn.data.site_preserving import site_preserving
 from hypercolumn.errors import DataProblems, GateFailed, SplitError
 from hypercolumn.study.material import Material
 from hypercolumn.study.study_file import SplitSection, StudyFile
@@ -94,7 +95,7 @@ def preflight(
         if asked.split.join_large_clusters is not False or cluster not in set(large)
     ]
     stage("splitting")
-    clusters = () if regions else tuple(obeyed)
+    clusters = tuple(obeyed)
     split = make_split(material, asked, clusters=clusters, network_fields=network_fields)
     certificate = certify(
         split, cohort, clusters=clusters, target_files=material.dense, labels=material.labels, full=full
@@ -111,30 +112,50 @@ def make_split(
     material: Material, asked: StudyFile, *, clusters: tuple[tuple[str, ...], ...], network_fields: tuple[int, ...]
 ) -> Split:
     """The split that the study file asks for."""
-    cohort, section = material.cohort, asked.split
-    common = {
-        "generalises_to": asked.generalises_to,
-        "labels": material.labels or None,
-        "clusters": clusters,
-        "seed": asked.seed,
-    }
+    cohort, section, seed = material.cohort, asked.split, asked.seed
+    labels, validation, speaks_of = material.labels, section.validation, asked.generalises_to
     if section.kind == "folds":
-        return k_folds(cohort, folds=section.folds, validation=section.validation, **common)
-    if section.kind == "hold-out":
-        return hold_out(cohort, test=section.test, validation=section.validation, **common)
-    by_site = {name: value for name, value in common.items() if name != "generalises_to"}
-    if section.kind == "leave-one-site-out":
-        return leave_one_site_out(cohort, validation=section.validation, **by_site)
-    if section.kind == "site-preserving":
-        from hypercolumn.data.site_preserving import site_preserving
-
-        return site_preserving(
-            cohort, folds=section.folds, validation=section.validation, time_limit=section.time_limit, **common
+        return k_folds(
+            cohort,
+            generalises_to=speaks_of,
+            folds=section.folds,
+            labels=labels,
+            clusters=clusters,
+            seed=seed,
+            validation=validation,
         )
-    return _regions(material, section, network_fields, asked.seed)
+    if section.kind == "hold-out":
+        return hold_out(
+            cohort,
+            generalises_to=speaks_of,
+            test=section.test,
+            labels=labels,
+            clusters=clusters,
+            seed=seed,
+            validation=validation,
+        )
+    if section.kind == "leave-one-site-out":
+        return leave_one_site_out(cohort, labels=labels, clusters=clusters, seed=seed, validation=validation)
+    if section.kind == "site-preserving":
+        return site_preserving(
+            cohort,
+            folds=section.folds,
+            labels=labels,
+            clusters=clusters,
+            time_limit=section.time_limit,
+            seed=seed,
+            validation=validation,
+        )
+    return _regions(material, section, clusters, network_fields, seed)
 
 
-def _regions(material: Material, section: SplitSection, network_fields: tuple[int, ...], seed: int) -> Split:
+def _regions(
+    material: Material,
+    section: SplitSection,
+    clusters: tuple[tuple[str, ...], ...],
+    network_fields: tuple[int, ...],
+    seed: int,
+) -> Split:
     """A split by region with a gap no smaller than what the network sees and what the image's own correlation spans."""
     cohort = material.cohort
     shapes = {record: header.shape[1:] for record, header in material.headers.items()}
@@ -142,7 +163,14 @@ def _regions(material: Material, section: SplitSection, network_fields: tuple[in
 
     def split(gap: dict[str, int]) -> Split:
         return by_region(
-            cohort, folds=section.folds, gap=gap, shapes=shapes, axes=axes, validation=section.validation, seed=seed
+            cohort,
+            folds=section.folds,
+            gap=gap,
+            shapes=shapes,
+            axes=axes,
+            clusters=clusters,
+            validation=section.validation,
+            seed=seed,
         )
 
     if section.gap != "auto":

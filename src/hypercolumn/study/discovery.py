@@ -224,9 +224,9 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     consecutive = []
     for cell in cells[:: max(1, len(cells) // 8)]:
         labels = read_labels(folder / cell)
-        values = set(np.unique(labels).tolist())
-        consecutive.append(len(values) > 3 and max(values) <= 2 * len(values))
-        found |= values
+        stored = set(np.unique(labels).tolist())
+        consecutive.append(len(stored) > 3 and max(stored) <= 2 * len(stored))
+        found |= stored
     if np.mean(consecutive) > 0.5:
         return "instances", ("background", "object"), "label images number their objects from 1: instances"
     if len(found) > 32:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,12 +92,8 @@ def predict_files(
                 )
                 written.append(path)
             else:
-                rows.append(
-                    {
-                        "record": name,
-                        **{f"p_{label}": round(float(p), 6) for label, p in zip(classes, probabilities, strict=True)},
-                    }
-                )
+                chances = zip(classes, probabilities, strict=True)
+                rows.append({"record": name} | {f"p_{label}": f"{chance:.6f}" for label, chance in chances})
                 written.append(out / "predictions.csv")
         except HypercolumnError as error:
             failed.append(error)
@@ -212,7 +209,7 @@ def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, st
         )
     if "input" not in there:
         raw = raw.assign(_row=[f"row {number}" for number in range(2, len(raw) + 2)])
-    lineage = {level: there[level] for level in ("site", "patient", "specimen") if level in there}
+    lineage: dict[str, str] = {str(level): there[level] for level in ("site", "patient", "specimen") if level in there}
     columns = Columns(input=there.get("input", "_row"), target=there.get("target"), key=None, lineage=lineage)
     cohort = Cohort.from_table(raw, columns, folder=manifest.parent, where=manifest.name)
     split = _given_split(cohort, there)
@@ -315,7 +312,7 @@ def _images(inputs: Sequence[Path]) -> list[tuple[str, list[Path]]]:
 
 def _write_labels(labels: np.ndarray, path: Path, *, spacing: tuple[float, ...] | None, unit: str | None) -> None:
     """A compressed TIFF of class indices, with the spacing of its input."""
-    metadata = {"axes": "ZYX"[-labels.ndim :]}
+    metadata: dict[str, Any] = {"axes": "ZYX"[-labels.ndim :]}
     if spacing is not None and unit == "um":
         metadata |= {f"PhysicalSize{axis}": step for axis, step in zip("ZYX"[-labels.ndim :], spacing, strict=True)}
         metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"[-labels.ndim :]}

@@ -21,7 +21,9 @@ class Fingerprint:
 
     `shift` says how much the images' own brightness moves from one to the next, in units of the contrast within one
     image; `counts` are samples (masks) or records (labels) for each class, `units` the independent units that hold
-    each class; `object_size` is the median diameter in samples of what is not background, or None.
+    each class; `object_size` is the median diameter in samples of what is not background, or None, and `size_spread` by
+    what factor that of one record commonly differs from another's. `dark_share` is the share of records whose objects
+    are darker than what surrounds them, `grey_share` that of records whose channels are all alike.
     """
 
     records: int
@@ -34,6 +36,9 @@ class Fingerprint:
     counts: tuple[float, ...]
     class_units: tuple[int, ...]
     object_size: float | None
+    size_spread: float = 1.0
+    dark_share: float = 0.0
+    grey_share: float = 0.0
 
 
 def fingerprint(
@@ -50,7 +55,7 @@ def fingerprint(
         pieces[index]
         for index in np.unique(np.linspace(0, len(pieces) - 1, min(SAMPLED, len(pieces))).round().astype(int))
     ]
-    centres, spreads, sizes = [], [], []
+    centres, spreads, sizes, darker, grey = [], [], [], [], []
     counts = np.zeros(classes)
     holders: list[set[str]] = [set() for _ in range(classes)]
     channels = 0
@@ -59,11 +64,14 @@ def fingerprint(
         channels = image.shape[0]
         centres.append(float(np.median(image)))
         spreads.append(float(np.std(image)))
+        grey.append(len(image) > 1 and bool((image == image[:1]).all()))
         if mask is not None:
             found = np.bincount(mask[mask >= 0].ravel(), minlength=classes)[:classes]
             counts += found
             _hold(holders, np.flatnonzero(found), unit_of.get(piece.name, piece.record))
             sizes.append(_object_size(mask))
+            if 0 < (mask > 0).sum() < mask.size:
+                darker.append(float(image[:, mask > 0].mean()) < float(image[:, mask <= 0].mean()))
     if labels is not None:
         for piece in pieces:
             present = np.atleast_1d(labels(piece.record))
@@ -84,6 +92,9 @@ def fingerprint(
         counts=tuple(counts.tolist()),
         class_units=tuple(len(holder) for holder in holders),
         object_size=float(np.median(known_sizes)) if known_sizes else None,
+        size_spread=float(np.exp(np.std(np.log(known_sizes)))) if known_sizes else 1.0,
+        dark_share=float(np.mean(darker)) if darker else 0.0,
+        grey_share=float(np.mean(grey)),
     )
 
 

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -65,7 +64,7 @@ def prepare(
         shapes={piece.name: material.shape(piece) for piece in fold.training},
         unit_of=unit_of,
         classes=len(material.classes),
-        labels=None if material.dense or not material.classes else material.label,
+        labels=None if material.dense else material.label,
     )
     plan = make_plan(
         seen,
@@ -73,7 +72,6 @@ def prepare(
         asked.training,
         by_region=by_region,
         sees_at_most=sees_at_most,
-        numbers=_numbers(material, fold),
         own_network=network,
     )
     arrays = (material.raw(piece)[0] for piece in fold.training)
@@ -144,10 +142,3 @@ def train_fold(fabric: Any, job: FoldJob, watch: Watch | None) -> None:
 
 def _nobody(moment: object) -> None:
     return
-
-
-def _numbers(material: Material, fold: Fold) -> tuple[float, float] | None:
-    if material.target.kind != "number":
-        return None
-    values = np.array([float(material.label(piece.record)) for piece in fold.training])
-    return float(values.mean()), float(values.std() or 1.0)

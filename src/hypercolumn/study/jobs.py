@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from hypercolumn.augment import standard
+from hypercolumn.augment import Pipeline, standard
 from hypercolumn.data import Fold, Piece
 from hypercolumn.inference import Precision
 from hypercolumn.preprocessing import Normalization
@@ -53,7 +53,7 @@ class FoldJob:
             shapes=tuple(material.shape(piece) for piece in pieces),
             window=self.plan.window,
             seed=self.asked.seed,
-            pipeline=standard(len(self.plan.window), strength=self.asked.training.augmentation) if augmented else None,
+            pipeline=_pipeline(self.plan, self.asked) if augmented else None,
             labels=None if material.dense else Encoded(material, task),
         )
 
@@ -66,6 +66,10 @@ class FoldJob:
         return tuple(
             sampling_weights(labels, [self.unit_of.get(piece.name, piece.record) for piece in pieces]).tolist()
         )
+
+
+def _pipeline(plan: Plan, asked: StudyFile) -> Pipeline:
+    return standard(len(plan.window), strength=asked.training.augmentation, **plan.augmentation)
 
 
 @dataclass(frozen=True)

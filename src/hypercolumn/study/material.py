@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Material:
         return read_labels(within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record))))
 
     def label(self, record: str) -> np.ndarray:
-        """The answer of a record that has one: a class index, label vector or number."""
+        """The answer of a record that has one: a class index or a label vector."""
         return np.asarray(self.target.parse(self.cohort.target(record)))  # type: ignore[union-attr]
 
     def shape(self, piece: Piece) -> tuple[int, ...]:
@@ -59,8 +60,6 @@ class Material:
     @cached_property
     def labels(self) -> dict[str, tuple[str, ...]]:
         """The classes that each record holds, by name: what a split balances and a certificate counts."""
-        if self.target.kind == "number":
-            return {}
         return {record: self._present(record) for record in self.cohort.records}
 
     def _present(self, record: str) -> tuple[str, ...]:
@@ -91,4 +90,7 @@ def in_box(array: np.ndarray, box: Box | None) -> np.ndarray:
     >>> in_box(np.arange(6).reshape(2, 3), ((0, 1), (1, 3)))
     array([[1, 2]])
     """
-    return array if box is None else array[(..., *(slice(start, stop) for start, stop in box))]
+    if box is None:
+        return array
+    places: tuple[Any, ...] = (Ellipsis, *(slice(start, stop) for start, stop in box))
+    return array[places]

@@ -9,7 +9,7 @@ Everything that was finished is kept: a run that is resumed goes on in the fold 
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,7 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
             watcher.stage(
                 f"{fold.name}: {len(fold.training)} training, {len(fold.validation)} validation, {len(fold.test)} test"
             )
-        together(lambda decide=decide: decide() and None)
+        together(partial(_decided, decide))
         job = decide()
         earlier = earlier or job.folder
         if not (job.folder / "weights.json").exists():
@@ -83,6 +83,12 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
             weights = json.loads((job.folder / "weights.json").read_text(encoding="utf-8"))
             entry = {"sha256": weights["sha256"], "seconds": round(time.perf_counter() - begun, 1)}
             run.update(folds={**run.state()["folds"], fold.name: entry})
+
+
+def _decided(decide: Callable[[], FoldJob]) -> bool:
+    """Whether a fold's decisions are written down; they are not sent to other processes, which read them."""
+    decide()
+    return True
 
 
 def _is_done(run: Run, fold: str) -> bool:
@@ -138,14 +144,14 @@ def baseline_rows(
         material.target.kind,
         classes=len(material.classes),
         channels=first.shape[0],
-        metadata=tuple(metadata),
+        metadata=tuple(str(name) for name in metadata),
         seed=seed,
     ):
         fitted = baseline.fit(images, targets, metadata.loc[names])
         rows = {}
         for piece in fold.test:
             probabilities = np.asarray(
-                fitted.predict(material.raw(piece)[0], metadata.loc[piece.name]), dtype=np.float32
+                fitted.predict(material.raw(piece)[0], metadata.loc[[piece.name]].iloc[0]), dtype=np.float32
             )
             rows[piece.name] = {
                 **who(piece, material.cohort, fold=fold.name, unit=unit_of[piece.name], groups=groups),

@@ -18,7 +18,7 @@ from hypercolumn.networks import NETWORKS
 from hypercolumn.study.fingerprint import Fingerprint
 from hypercolumn.study.material import Material
 from hypercolumn.study.study_file import TrainingSection
-from hypercolumn.tasks import Classification, Regression, Segmentation, Task, class_weights
+from hypercolumn.tasks import Classification, Segmentation, Task, class_weights
 from hypercolumn.training.chance import Stream, seed_torch
 
 LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
@@ -60,6 +60,7 @@ class Plan:
     learning_rate: float
     normalization: str
     balanced_sampling: bool
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
     choices: tuple[Choice, ...] = field(default=())
 
     def build(self, seed: int) -> nn.Module:
@@ -81,9 +82,7 @@ def build_task(record: Mapping[str, Any]) -> Task:
     arguments = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"
     }
-    return {"segmentation": Segmentation, "classification": Classification, "regression": Regression}[record["name"]](
-        **arguments
-    )
+    return {"segmentation": Segmentation, "classification": Classification}[record["name"]](**arguments)
 
 
 def make_plan(
@@ -93,13 +92,11 @@ def make_plan(
     *,
     by_region: bool,
     sees_at_most: int | None = None,
-    numbers: tuple[float, float] | None = None,
     own_network: nn.Module | None = None,
 ) -> Plan:
     """Decide everything that `wanted` leaves to "auto".
 
-    `sees_at_most` is the gap of a split by region; `numbers` the mean and deviation of a number target over the
-    training records. Raises SplitError where no network is near-sighted enough for the gap.
+    `sees_at_most` is the gap of a split by region. Raises SplitError where no network is near-sighted enough.
     """
     dense = target.kind in DENSE
     choices: list[Choice] = []
@@ -121,7 +118,7 @@ def make_plan(
         else "one answer for a whole record: residual stages and a global mean",
     )
     window = choose("window", wanted.window, *_window(seen, dense=dense))
-    balanced, task_record = _imbalance(seen, target, wanted, numbers, choose)
+    balanced, task_record = _imbalance(seen, target, wanted, choose)
     task = build_task(task_record)
     normalization = _normalization(seen, wanted, by_region, choose)
     arguments = _network_arguments(name, seen, target, wanted, window, task.channels, sees_at_most, choose)
@@ -139,6 +136,7 @@ def make_plan(
     rate = choose(
         "learning_rate", wanted.learning_rate, 3e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
     )
+    augmentation = _augmentation(seen, choices)
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -148,7 +146,16 @@ def make_plan(
             )
         )
     return Plan(
-        name, arguments, task_record, tuple(window), int(batch), float(rate), normalization, balanced, tuple(choices)
+        name,
+        arguments,
+        task_record,
+        tuple(window),
+        int(batch),
+        float(rate),
+        normalization,
+        balanced,
+        augmentation,
+        tuple(choices),
     )
 
 
@@ -194,13 +201,26 @@ def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, 
     return choose("normalization", wanted.normalization, "cohort", why)
 
 
-def _imbalance(
-    seen: Fingerprint, target: Target, wanted: TrainingSection, numbers: tuple[float, float] | None, choose: Any
-) -> tuple[bool, dict[str, Any]]:
+def _augmentation(seen: Fingerprint, choices: list[Choice]) -> dict[str, Any]:
+    """What the training records themselves say may vary: sizes, polarity, colour."""
+    found: dict[str, Any] = {}
+    if seen.size_spread > 1.3:
+        found["scale"] = round(min(0.6, seen.size_spread - 1), 2)
+        why = f"objects of a record are commonly {seen.size_spread:.1f} times larger or smaller than in another"
+        choices.append(Choice("augmentation of size", f"up to {1 + found['scale']:.2f} times", why))
+    if 0.03 <= seen.dark_share <= 0.97:
+        found["polarity"] = True
+        why = f"objects are darker than what surrounds them in {seen.dark_share:.0%} of the records"
+        choices.append(Choice("augmentation of polarity", "bright and dark exchanged", why))
+    if 0.03 <= seen.grey_share <= 0.97:
+        found["greying"] = True
+        why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
+        choices.append(Choice("augmentation of colour", "partly taken out", why))
+    return found
+
+
+def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choose: Any) -> tuple[bool, dict[str, Any]]:
     """The task with its weights, and whether records are drawn by unit and class."""
-    if target.kind == "number":
-        mean, deviation = numbers or (0.0, 1.0)
-        return False, {"name": "regression", "unit": target.unit, "mean": mean, "std": deviation}
     present = [count for count in seen.counts if count > 0]
     ratio = max(present) / min(present) if present else 1.0
     dense = target.kind in DENSE
@@ -215,7 +235,7 @@ def _imbalance(
     way = choose("imbalance", wanted.imbalance, automatic, why)
     weights = tuple(class_weights(seen.counts).tolist()) if way == "class-weights" else None
     gamma = 2.0 if way == "focal" else None
-    classes = tuple(target.classes)
+    classes = tuple(getattr(target, "classes", ()))
     if dense:
         return False, {"name": "segmentation", "classes": classes, "class_weights": weights, "focal": gamma}
     record = {

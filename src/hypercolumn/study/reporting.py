@@ -378,8 +378,9 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
     return (
         f"{len(split.units)} {unit} with {len(run.predictions)} records were split into {len(split.folds)} "
         f"{'contiguous blocks' if split.gap else 'folds'} so that no {unit.removesuffix('s')} and no near-duplicate "
-        f"image stood on two sides. In each fold {network} was trained with Hypercolumn {version} on windows of {window} "
-        "samples, with every choice made from the training side alone; the weights with the lowest loss on separate "
-        f"validation {unit} were kept. Predictions on the test sides were pooled. {lead.metric} was {value}{interval}, "
-        f"and speaks of new {noun(asked, unit)}s."
+        f"image stood on two sides. In each fold {network} was trained with Hypercolumn {version} on windows of "
+        f"{window} samples, with every choice made from the training side alone; the weights with the lowest loss on "
+        f"separate validation {unit} were kept. Predictions on the test sides were pooled: "
+        f"{lead.metric} {value}{interval}, "
+        f"which speaks of new {noun(asked, unit)}s."
     )

@@ -22,7 +22,6 @@ from hypercolumn.data.target import (
     InstancesTarget,
     LabelsTarget,
     MaskTarget,
-    NumberTarget,
     Target,
 )
 from hypercolumn.errors import DataProblems, Problem, StudyFileError
@@ -72,9 +71,8 @@ class DataSection(_Strict):
 class TargetSection(_Strict):
     """What the answer means; classes are names, or for a mask names with the stored value of each."""
 
-    kind: Literal["class", "grade", "labels", "number", "mask", "instances"]
+    kind: Literal["class", "grade", "labels", "mask", "instances"]
     classes: tuple[str, ...] | dict[str, int] = ()
-    unit: str = ""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -85,7 +83,7 @@ class TargetSection(_Strict):
     def _classes_fit(self) -> "TargetSection":
         if self.kind == "mask" and not isinstance(self.classes, Mapping):
             raise ValueError("a mask needs its classes with their stored values, such as {background: 0, nucleus: 255}")
-        if self.kind not in {"mask", "number"} and isinstance(self.classes, Mapping):
+        if self.kind != "mask" and isinstance(self.classes, Mapping):
             raise ValueError(f"target.classes of kind {self.kind} is a list of names")
         if self.kind in {"class", "grade", "mask"} and len(self.classes) < 2:
             raise ValueError("at least two classes are needed")
@@ -99,9 +97,9 @@ class TargetSection(_Strict):
             return MaskTarget.from_mapping(self.classes)
         if self.kind == "instances":
             return InstancesTarget((names[0], names[1])) if names else InstancesTarget()
-        if self.kind == "number":
-            return NumberTarget(unit=self.unit)
-        return {"class": ClassTarget, "grade": GradeTarget, "labels": LabelsTarget}[self.kind](names)
+        if self.kind == "labels":
+            return LabelsTarget(names)
+        return GradeTarget(names) if self.kind == "grade" else ClassTarget(names)
 
 
 class SplitSection(_Strict):
@@ -167,8 +165,8 @@ class StudyFile(_Strict):
             raise ValueError("generalises_to: site needs data.columns.site")
         if (self.split.kind == "regions") != (self.generalises_to == "region"):
             raise ValueError("split.kind: regions and generalises_to: region belong together")
-        if self.split.kind in {"leave-one-site-out", "site-preserving"} and columns.site is None:
-            raise ValueError(f"split.kind: {self.split.kind} needs data.columns.site")
+        if self.split.kind in {"leave-one-site-out", "site-preserving"} and self.generalises_to != "site":
+            raise ValueError(f"split.kind: {self.split.kind} keeps whole sites apart: say generalises_to: site")
         if columns.target is None:
             raise ValueError("data.columns.target is needed: the column with the labels or the label images")
         return self
@@ -211,13 +209,14 @@ def parse_study_file(text: str, *, where: str = "study.yaml", overrides: Sequenc
         ) from None
     if not isinstance(content, dict) or node is None:
         raise StudyFileError("the study file holds no keys", where=where, fix="hypercolumn init DATA writes one")
-    lines, doubled = {}, []
-    for key, line, repeated in _key_lines(node):
-        lines.setdefault(key, line)
+    lines: dict[tuple[str, ...], int] = {}
+    doubled = []
+    for key, number, repeated in _key_lines(node):
+        lines.setdefault(key, number)
         if repeated:
             doubled.append(
                 Problem(
-                    "E-STUDY", f"key {'.'.join(key)!r} stands twice", f"{where}, line {line}", fix="keep one of them"
+                    "E-STUDY", f"key {'.'.join(key)!r} stands twice", f"{where}, line {number}", fix="keep one of them"
                 )
             )
     if doubled:

@@ -44,7 +44,7 @@ def study_text(guess: Guess, *, name: str, manifest: str, folder: str) -> str:
         *([f"    # columns without a role: {', '.join(guess.free)}"] if guess.free else []),
         "",
         "target:",
-        f"  kind: {guess.kind}   # class, grade, labels, number, mask or instances",
+        f"  kind: {guess.kind}   # class, grade, labels, mask or instances",
         f"  classes: {_classes(guess)}",
         "",
         f"generalises_to: {generalises}   # {why}",

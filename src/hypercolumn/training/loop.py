@@ -284,7 +284,7 @@ def _batches(
     shares = _Shares(order, steps, fabric.global_rank, fabric.world_size)
     loader = DataLoader(
         _Drawn(examples),
-        batch_sampler=shares,  # type: ignore[arg-type]
+        batch_sampler=shares,
         collate_fn=_collate,
         num_workers=workers,
         multiprocessing_context="forkserver" if workers else None,

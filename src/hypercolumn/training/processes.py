@@ -42,7 +42,8 @@ def agree(make: Callable[[], T], *, devices: int = 1, nodes: int = 1) -> T:
         return make()
     fabric = Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy="ddp")
     fabric.launch()
-    return fabric.broadcast(make() if fabric.is_global_zero else None)
+    made: Any = make() if fabric.is_global_zero else None
+    return fabric.broadcast(made)
 
 
 def run_on(function: Callable[..., T], *arguments: Any, precision: Precision, devices: int = 1, nodes: int = 1) -> T:
