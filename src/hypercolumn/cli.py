@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypercolumn.errors import DataProblems, HypercolumnError, Interrupted, UsageError
+from hypercolumn.errors import DataProblems, HypercolumnError, UsageError
 
 ClickException: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """The root of all that is wrong with a call: typer carries a click of its own."""
@@ -66,7 +66,7 @@ def init(
     if patient is None and guess.needs_patient and sys.stdin.isatty():
         columns = ", ".join(name for name in guess.table.columns if name not in {"image", "record", guess.target})
         patient = typer.prompt(f"Which column names the patient? ({columns}; none if nobody knows)")
-    written = write_study(data, out, patient=patient)
+    written = write_study(data, out, patient=patient, guess=guess)
     _say(f"wrote {written} and {written.stem}.manifest.csv ({len(guess.table)} records)")
     _next(f"hypercolumn check {written}")
 
@@ -234,7 +234,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_command(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. Errors are said in words, with a traceback only where it was asked for."""
     debug = "--debug" in arguments
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     try:
         result = app(list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else 0
@@ -253,8 +252,6 @@ def run_command(arguments: Sequence[str]) -> int:
         typer.echo(str(error), err=True)
         if isinstance(error, DataProblems) and len(error.problems) > 10:
             typer.echo(f"all {len(error.problems)} are in {_write_problems(error)}", err=True)
-        if isinstance(error, Interrupted):
-            typer.echo(f"go on with: {error.problem.fix}", err=True)
         return error.exit_code
     except Exception as error:
         if debug:

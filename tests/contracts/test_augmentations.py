@@ -140,7 +140,7 @@ def test_a_constant_image_stays_finite(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(AUGMENTATIONS) - {"Greying"}))
 def test_one_channel_does_not_change_another(name: str) -> None:
-    """But for greying, which mixes them on purpose. Noise is drawn for the array as a whole, so there only the other channel's place matters, not its values."""
+    """But for greying, which mixes them on purpose; of noise only the place of the other channel matters."""
     record, image = draw(name, 2), picture(2)
     other = image.clone()
     other[1] = 7.0

@@ -230,5 +230,80 @@ def test_audit_and_info_and_report_speak_of_a_run(run: Run, capsys: pytest.Captu
     assert "generalising to new patients" in said
 
 
+def test_killed_in_the_second_fold_and_resumed_by_the_command_line_is_the_same_to_the_bit(
+    home: Path, run: Run, tmp_path: Path
+) -> None:
+    code = f"""
+import os, signal
+from hypercolumn.study import progress
+def moment(self, fold, at):
+    if fold == "fold-2" and at.step == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+progress.Lines.moment = moment
+from hypercolumn.cli import main
+main(["train", {str(home / "study.yaml")!r}, "-o", {str(tmp_path)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    [folder] = tmp_path.iterdir()
+    assert run_command(["train", "--resume", str(folder)]) == 0
+    for fold in ("fold-1", "fold-2"):
+        first, second = weights(run, fold), weights(Run(folder), fold)
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_two_devices_train_one_study(home: Path, tmp_path: Path) -> None:
+    settings = [word for name in ("training.steps=3", "split.kind=hold-out") for word in ("--set", name)]
+    code = run_command(["train", str(home / "study.yaml"), "-o", str(tmp_path), "--devices", "2", *settings])
+    assert code == 0
+    [folder] = tmp_path.iterdir()
+    assert "per process" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_dry_run_says_how_long_how_much_and_why_and_writes_nothing(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run_command(["train", str(home / "study.yaml"), "-o", str(tmp_path / "runs"), "--dry-run"])
+    assert code == 0
+    said = capsys.readouterr().out
+    assert "time: about" in said
+    assert "memory: about" in said
+    assert "disk: about" in said
+    assert "since" in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_large_cluster_of_copies_is_shown_before_it_is_obeyed(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("runs"))
+    manifest = pd.read_csv(copy / "study.manifest.csv").drop_duplicates("patient")
+    first = copy / "data" / manifest["image"].iloc[0]
+    for other in manifest["image"].iloc[1:3]:
+        (copy / "data" / other).write_bytes(first.read_bytes())
+    study = str(copy / "study.yaml")
+    assert run_command(["check", study]) == 4
+    assert "join_large_clusters" in capsys.readouterr().err
+    assert run_command(["check", study, "--set", "split.join_large_clusters=true"]) == 0
+    assert "joined" in capsys.readouterr().out
+    assert run_command(["check", study, "--set", "split.join_large_clusters=false", "--set", "split.folds=3"]) == 4
+
+
+def test_a_blocking_finding_strikes_the_scores_out(home: Path, tmp_path: Path) -> None:
+    """Copies that the user says are none: the study is trained, and its report does not let the score stand."""
+    copy = shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("runs"))
+    manifest = pd.read_csv(copy / "study.manifest.csv").drop_duplicates("patient")
+    first = copy / "data" / manifest["image"].iloc[0]
+    for other in manifest["image"].iloc[1:]:
+        (copy / "data" / other).write_bytes(first.read_bytes())
+    settings = ["--set", "split.join_large_clusters=false", "--set", "training.steps=2"]
+    assert run_command(["train", str(copy / "study.yaml"), "-o", str(tmp_path / "runs"), *settings]) == 4
+    [folder] = (tmp_path / "runs").iterdir()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "must not be believed" in page
+    assert "<s " in page
+    assert "not interpretable" in page
+
+
 def test_signal_handlers_are_given_back(run: Run) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,6 +2,12 @@
 
 from hypercolumn.evaluation.agreement import balanced_accuracy, confusion_matrix, f1, quadratic_weighted_kappa, recall
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
+from hypercolumn.evaluation.calibration import (
+    brier,
+    calibration_line,
+    expected_calibration_error,
+    fit_temperature,
+)
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
 from hypercolumn.evaluation.intervals import Interval, interval
 from hypercolumn.evaluation.overlap import dice, iou
@@ -25,10 +31,14 @@ __all__ = [
     "balanced_accuracy",
     "baselines_for",
     "best_baseline",
+    "brier",
+    "calibration_line",
     "classification_row",
     "confusion_matrix",
     "dice",
+    "expected_calibration_error",
     "f1",
+    "fit_temperature",
     "group_column",
     "headline",
     "headline_score",

@@ -26,7 +26,7 @@ from hypercolumn.evaluation.pixel_baselines import (
     NearestMeanColour,
     OtsuThreshold,
 )
-from hypercolumn.evaluation.predictions import KINDS, SEGMENTATION, classification_row, segmentation_row
+from hypercolumn.evaluation.predictions import KINDS, SEGMENTATION
 from hypercolumn.evaluation.record_baselines import (
     ImageSize,
     MajorityOfRecords,
@@ -121,38 +121,6 @@ def baselines_for(
     if metadata:
         records.append(MetadataAlone(target_kind, classes, tuple(metadata)))
     return [*records, ThumbnailPixels(target_kind, classes, seed=seed)]
-
-
-def answer(
-    fitted: Fitted,
-    images: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
-    metadata: pd.DataFrame,
-    *,
-    target_kind: str,
-    classes: Sequence[str],
-    spacing: Sequence[float] | None = None,
-    spacing_unit: str | None = None,
-) -> list[dict[str, object]]:
-    """The rows of a fitted baseline on test pieces, of the form that `Predictions.from_rows` takes from a network.
-
-    >>> [baseline] = [one for one in baselines_for("class", classes=2) if one.name == "majority class"]
-    >>> image, metadata = np.zeros((1, 4, 4)), pd.DataFrame(index=range(4))
-    >>> fitted = baseline.fit([image] * 4, [0, 0, 1, 0], metadata)
-    >>> answer(fitted, [image], [1], metadata[:1], target_kind="class", classes=("benign", "malignant"))
-    [{'truth': 1, 'p_0': 0.75, 'p_1': 0.25}]
-    """
-    rows = []
-    for position, (image, target) in enumerate(zip(images, targets, strict=True)):
-        chances = fitted.predict(image, metadata.iloc[position])
-        if target_kind in KINDS[SEGMENTATION]:
-            row = segmentation_row(
-                target, chances.argmax(axis=0), chances, classes=classes, spacing=spacing, spacing_unit=spacing_unit
-            )
-        else:
-            row = classification_row(target, chances)
-        rows.append(row)
-    return rows
 
 
 def best_baseline(headlines: Mapping[str, Score]) -> str | None:

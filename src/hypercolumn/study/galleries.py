@@ -109,7 +109,7 @@ class _Cases:
         image = in_box(self.material.image(piece.record), piece.box)
         header = self.material.headers[piece.record]
         truth = prediction = None
-        words = f"{row['fold']}, {row['unit']}"
+        words = str(row["fold"])
         if self.material.dense:
             truth = _plane(in_box(self.material.mask(piece.record), piece.box))
             prediction = self._predicted(str(row["fold"]), piece)

@@ -144,10 +144,15 @@ def _carry_on(run: Run, before: Preflight, asked: StudyFile, watcher: Watcher, n
             pool(run, before.material, unit=run.unit_words(), seed=asked.seed)
             run.update(status="finished")
             run.report()
-    except Interrupted as stopped:
+    except (Interrupted, KeyboardInterrupt) as stopped:
         run.update(status="interrupted")
-        fix = f"hypercolumn train --resume {run.folder}"
-        raise Interrupted(stopped.problem.what, where=run.folder.name, why=stopped.problem.why, fix=fix) from None
+        what = stopped.problem.what if isinstance(stopped, Interrupted) else "stopped at once"
+        raise Interrupted(
+            what,
+            where=run.folder.name,
+            why="the last checkpoint is kept",
+            fix=f"hypercolumn train --resume {run.folder}",
+        ) from None
     except BaseException:
         log.exception("the run stopped")
         raise
@@ -158,13 +163,14 @@ def _carry_on(run: Run, before: Preflight, asked: StudyFile, watcher: Watcher, n
     return run
 
 
-def init(folder: Path, out: Path, *, patient: str | None = None) -> Path:
+def init(folder: Path, out: Path, *, patient: str | None = None, guess: Guess | None = None) -> Path:
     """Look at a data folder and write a commented study file, with its manifest beside it.
+
+    `guess` is what `look` found, where somebody has looked already.
 
     Raises UsageError where the patients cannot be known and nothing was said about them: they are never invented.
     """
-    guess = look(folder)
-    guess = _with_patient(guess, folder, patient)
+    guess = _with_patient(guess or look(folder), folder, patient)
     if out.exists():
         raise UsageError(
             "the study file exists already", where=str(out), fix="give another name with --out, or remove it"

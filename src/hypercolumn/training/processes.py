@@ -7,6 +7,7 @@
 Whatever runs in several processes is a plain function of picklable arguments whose first is the Fabric.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -48,6 +49,7 @@ def agree(make: Callable[[], T], *, devices: int = 1, nodes: int = 1) -> T:
 
 def run_on(function: Callable[..., T], *arguments: Any, precision: Precision, devices: int = 1, nodes: int = 1) -> T:
     """Call `function(fabric, *arguments)` on every device; plain data that the first process got come back."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it speaks on stderr, where progress is shown
     word: Any = "bf16-mixed" if precision.dtype == "bfloat16" else "32-true"
     if started_from_outside():
         fabric = Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy="ddp", precision=word)

@@ -1,0 +1,96 @@
+"""The plan: each choice follows from the training fingerprint, says why, and obeys the study file."""
+
+from dataclasses import replace
+
+import pytest
+
+from hypercolumn.convolution import receptive_field
+from hypercolumn.data import ClassTarget, MaskTarget
+from hypercolumn.errors import SplitError
+from hypercolumn.study.fingerprint import Fingerprint
+from hypercolumn.study.plan import Plan, build_task, make_plan
+from hypercolumn.study.study_file import TrainingSection
+
+MASK = MaskTarget(("background", "nucleus"), (0, 1))
+SEEN = Fingerprint(
+    records=40,
+    units=20,
+    dims=2,
+    channels=1,
+    smallest=(256, 256),
+    median=(512, 512),
+    shift=0.05,
+    counts=(9e6, 1e6),
+    class_units=(20, 20),
+    object_size=20.0,
+)
+
+
+def plan(seen: Fingerprint = SEEN, target: object = MASK, **more: object) -> Plan:
+    settings = TrainingSection(**more.pop("wanted", {}))  # type: ignore[arg-type]
+    return make_plan(seen, target, settings, by_region=False, **more)  # type: ignore[arg-type]
+
+
+def test_every_choice_has_its_reason_and_the_plan_comes_back_from_its_record() -> None:
+    made = plan()
+    assert all(choice.why for choice in made.choices)
+    assert Plan.from_dict(made.to_dict()) == replace(made, arguments=dict(made.arguments))
+
+
+def test_what_the_study_file_says_is_obeyed_and_said() -> None:
+    made = plan(wanted={"window": (64, 96), "batch": 3, "width": 8, "depth": 2, "learning_rate": 0.5})
+    assert (made.window, made.batch, made.learning_rate) == ((64, 96), 3, 0.5)
+    assert (made.arguments["width"], made.arguments["depth"]) == (8, 2)
+    assert sum(choice.why == "the study file says so" for choice in made.choices) == 5
+
+
+def test_the_kind_of_answer_chooses_the_network() -> None:
+    assert plan().network == "unet"
+    assert plan(target=ClassTarget(("a", "b"))).network == "resnet"
+
+
+def test_larger_objects_get_larger_windows_and_no_window_exceeds_small_images_much() -> None:
+    small, large = plan(replace(SEEN, object_size=5.0)), plan(replace(SEEN, object_size=60.0))
+    assert small.window[0] < large.window[0]
+    assert plan(replace(SEEN, median=(70, 70))).window == (64, 64)
+
+
+def test_scanners_that_differ_are_normalized_by_image() -> None:
+    assert plan(replace(SEEN, shift=2.0)).normalization == "image"
+    assert plan(replace(SEEN, shift=0.01)).normalization == "cohort"
+
+
+@pytest.mark.parametrize("gap", [30, 60, 110, 250])
+def test_no_network_is_planned_that_sees_further_than_the_gap(gap: int) -> None:
+    made = plan(sees_at_most=gap)
+    assert max(receptive_field(made.build(0), (256, 256)).largest) <= gap
+
+
+def test_a_gap_that_no_network_respects_is_an_error_with_numbers() -> None:
+    with pytest.raises(SplitError, match=r"sees \d+ samples, the gap is 5"):
+        plan(sees_at_most=5)
+
+
+def test_rare_classes_are_weighted_and_only_in_training() -> None:
+    rare = plan(replace(SEEN, counts=(1e6, 1e3)))
+    weights = rare.task["class_weights"]
+    assert weights[1] > weights[0]
+    assert build_task(rare.task).channels == 2
+    assert plan(target=ClassTarget(("a", "b")), seen=replace(SEEN, counts=(90, 10), object_size=None)).balanced_sampling
+
+
+def test_what_varies_in_the_training_records_is_varied_in_augmentation() -> None:
+    assert plan().augmentation == {}
+    varied = plan(replace(SEEN, channels=3, size_spread=1.5, dark_share=0.3, grey_share=0.8))
+    assert varied.augmentation == {"scale": 0.5, "polarity": True, "greying": True}
+
+
+def test_first_weights_depend_on_the_seed_alone() -> None:
+    first, second, other = (plan().build(seed).state_dict() for seed in (1, 1, 2))
+    assert all((first[name] == second[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
+
+
+def test_several_processes_are_told_about_batch_statistics() -> None:
+    made = plan(wanted={"devices": 2})
+    assert any(choice.what == "batch statistics" and "per process" in choice.value for choice in made.choices)
