@@ -20,7 +20,6 @@ STRONG = {
     "Contrast": augment.Contrast(0.5),
     "Gamma": augment.Gamma(0.5),
     "Noise": augment.Noise(0.5),
-    "Polarity": augment.Polarity(0.5),
     "Greying": augment.Greying(1.0),
 }
 STILL = {
@@ -31,7 +30,6 @@ STILL = {
     "Contrast": augment.Contrast(0.0),
     "Gamma": augment.Gamma(0.0),
     "Noise": augment.Noise(0.0),
-    "Polarity": augment.Polarity(0.0),
     "Greying": augment.Greying(0.0),
 }
 SPACES = {1: (37,), 2: (24, 31), 3: (9, 14, 11)}

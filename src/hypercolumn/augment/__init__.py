@@ -14,13 +14,10 @@ from hypercolumn.augment.gamma import Gamma, GammaRecord
 from hypercolumn.augment.greying import Greying, GreyingRecord
 from hypercolumn.augment.noise import Noise, NoiseRecord
 from hypercolumn.augment.pipeline import Pipeline, Step
-from hypercolumn.augment.polarity import Polarity, PolarityRecord
 from hypercolumn.augment.standard import standard
 from hypercolumn.augment.window import sample_window
 
-AUGMENTATIONS = {
-    kind.__name__: kind for kind in (Flip, Affine, Blur, Noise, Brightness, Contrast, Gamma, Polarity, Greying)
-}
+AUGMENTATIONS = {kind.__name__: kind for kind in (Flip, Affine, Blur, Noise, Brightness, Contrast, Gamma, Greying)}
 """Every augmentation by its name."""
 
 __all__ = [
@@ -44,8 +41,6 @@ __all__ = [
     "Noise",
     "NoiseRecord",
     "Pipeline",
-    "Polarity",
-    "PolarityRecord",
     "Step",
     "sample_window",
     "standard",

@@ -14,7 +14,6 @@ from hypercolumn.augment.gamma import Gamma
 from hypercolumn.augment.greying import Greying
 from hypercolumn.augment.noise import Noise
 from hypercolumn.augment.pipeline import Pipeline, Step
-from hypercolumn.augment.polarity import Polarity
 from hypercolumn.errors import InvalidArgument
 
 
@@ -25,7 +24,6 @@ def standard(
     rotate: bool = True,
     flip: bool = True,
     scale: float = 0.25,
-    polarity: bool = False,
     greying: bool = False,
     spacing: tuple[float, ...] | None = None,
 ) -> Pipeline:
@@ -33,8 +31,8 @@ def standard(
 
     With `rotate` every direction is as good as another: the angle is drawn from the whole circle whatever the
     strength; without it, from +-10 degrees times the strength, as a patient lies on a table. `flip` mirrors every
-    axis half of the time. `scale` is by how much sizes vary; `polarity` and `greying` are for cohorts that hold bright
-    objects and dark ones, colour images and grey ones.
+    axis half of the time. `scale` is by how much sizes vary; `greying` is for cohorts that hold colour images
+    and grey ones.
 
     >>> [type(step.augmentation).__name__ for step in standard(2).steps]
     ['Flip', 'Affine', 'Blur', 'Brightness', 'Contrast', 'Gamma', 'Noise']
@@ -62,6 +60,5 @@ def standard(
             Step(Gamma(0.25 * strength), chance=0.2),
             Step(Noise(0.15 * strength), chance=0.3),
             *((Step(Greying(), chance=0.3),) if greying else ()),
-            *((Step(Polarity(), chance=0.5),) if polarity else ()),
         )
     )

@@ -1,12 +1,13 @@
 """Intensity standardization: zero mean and unit deviation, by the image's own numbers or by the training records'.
 
-    x' = (x - m) / s        m, s per channel. Kind "image": the image's own median, and a quarter of the distance
-                            from its 0.1th to its 99.9th percentile. Kind "cohort": mean and deviation over the
-                            training records.
+    x' = (x - m) / s        m, s per channel. Kind "image": the middle, and a quarter, of the range from the image's own
+                            0.1th to its 99.9th percentile, which become -2 and 2. Kind "cohort": mean and deviation
+                            over the training records.
 
 The wide percentiles are for sparse fields: where one nucleus in a hundred thousand pixels is all there is, a narrower
-range would be that of the noise. "image" forgives scanners that differ in gain and offset; "cohort" keeps brightness
-as evidence. Fitted on the training records alone and saved with the run. Nothing is clipped here.
+range would be that of the noise. Black and white points are kept, not the median: what is half as dark as a nucleus
+on a bright ground stays so. "image" forgives scanners that differ in gain and offset; "cohort" keeps brightness as
+evidence. Fitted on the training records alone and saved with the run. Nothing is clipped here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -87,8 +88,8 @@ def fit_normalization(arrays: Iterable[np.ndarray], *, kind: str) -> Normalizati
 def _robust(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     flat = array.reshape(array.shape[0], -1)
     step = max(1, flat.shape[1] // SAMPLED)
-    low, middle, high = np.percentile(flat[:, ::step], (0.1, 50, 99.9), axis=1)
+    low, high = np.percentile(flat[:, ::step], (0.1, 99.9), axis=1)
     spread = (high - low) / 4
     deviation = flat.std(axis=1)
     spread = np.where(spread > 0, spread, np.where(deviation > 0, deviation, 1.0))
-    return middle.astype(np.float32), spread.astype(np.float32)
+    return ((low + high) / 2).astype(np.float32), spread.astype(np.float32)

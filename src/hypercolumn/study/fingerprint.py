@@ -22,8 +22,8 @@ class Fingerprint:
     `shift` says how much the images' own brightness moves from one to the next, in units of the contrast within one
     image; `counts` are samples (masks) or records (labels) for each class, `units` the independent units that hold
     each class; `object_size` is the median diameter in samples of what is not background, or None, and `size_spread` by
-    what factor that of one record commonly differs from another's. `dark_share` is the share of records whose objects
-    are darker than what surrounds them, `grey_share` that of records whose channels are all alike.
+    what factor that of one record commonly differs from another's. `grey_share` is the share of records whose channels
+    are all alike.
     """
 
     records: int
@@ -37,7 +37,6 @@ class Fingerprint:
     class_units: tuple[int, ...]
     object_size: float | None
     size_spread: float = 1.0
-    dark_share: float = 0.0
     grey_share: float = 0.0
 
 
@@ -55,7 +54,7 @@ def fingerprint(
         pieces[index]
         for index in np.unique(np.linspace(0, len(pieces) - 1, min(SAMPLED, len(pieces))).round().astype(int))
     ]
-    centres, spreads, sizes, darker, grey = [], [], [], [], []
+    centres, spreads, sizes, grey = [], [], [], []
     counts = np.zeros(classes)
     holders: list[set[str]] = [set() for _ in range(classes)]
     channels = 0
@@ -70,8 +69,6 @@ def fingerprint(
             counts += found
             _hold(holders, np.flatnonzero(found), unit_of.get(piece.name, piece.record))
             sizes.append(_object_size(mask))
-            if 0 < (mask > 0).sum() < mask.size:
-                darker.append(float(image[:, mask > 0].mean()) < float(image[:, mask <= 0].mean()))
     if labels is not None:
         for piece in pieces:
             present = np.atleast_1d(labels(piece.record))
@@ -93,7 +90,6 @@ def fingerprint(
         class_units=tuple(len(holder) for holder in holders),
         object_size=float(np.median(known_sizes)) if known_sizes else None,
         size_spread=float(np.exp(np.std(np.log(known_sizes)))) if known_sizes else 1.0,
-        dark_share=float(np.mean(darker)) if darker else 0.0,
         grey_share=float(np.mean(grey)),
     )
 

@@ -1,7 +1,7 @@
 """What a clock decides, once, before the first step: the precision, how wide the network may be, how many steps there
 are.
 
-    width     the widest of 32, 24, 16 with which the budget still holds 300 steps on this machine
+    width     the widest of 32, 24, 16 with which the budget still holds 600 steps on this machine
     steps     (budget - time of the looks at the validation side) / seconds of one step
 
 All of it is written down and read again by a resumed run. Folds whose plans agree share what was measured on the first.
@@ -19,7 +19,7 @@ from hypercolumn.study.plan import Choice, Plan
 from hypercolumn.training import LOOKS, Schedule, seconds_a_step, steps_for
 
 WIDTHS = (32, 24, 16)
-ENOUGH_STEPS = 300
+ENOUGH_STEPS = 600
 GROWTH = 1.7
 """A step of a network twice as wide takes about 2^1.7 times as long: kernels grow fourfold, feature maps twofold."""
 

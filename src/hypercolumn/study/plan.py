@@ -202,16 +202,12 @@ def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, 
 
 
 def _augmentation(seen: Fingerprint, choices: list[Choice]) -> dict[str, Any]:
-    """What the training records themselves say may vary: sizes, polarity, colour."""
+    """What the training records themselves say may vary: sizes and colour."""
     found: dict[str, Any] = {}
     if seen.size_spread > 1.3:
         found["scale"] = round(min(0.6, seen.size_spread - 1), 2)
         why = f"objects of a record are commonly {seen.size_spread:.1f} times larger or smaller than in another"
         choices.append(Choice("augmentation of size", f"up to {1 + found['scale']:.2f} times", why))
-    if 0.03 <= seen.dark_share <= 0.97:
-        found["polarity"] = True
-        why = f"objects are darker than what surrounds them in {seen.dark_share:.0%} of the records"
-        choices.append(Choice("augmentation of polarity", "bright and dark exchanged", why))
     if 0.03 <= seen.grey_share <= 0.97:
         found["greying"] = True
         why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
