@@ -67,12 +67,8 @@ def other_label(home: Path) -> None:
     labels = np.array(Image.open(first(home, "masks")))
     labels[0, 0] = 77
     Image.fromarray((labels > 0).astype(np.uint8) + 76 * (labels == 77).astype(np.uint8)).save(first(home, "masks"))
-    path = home / "study.yaml"
-    path.write_text(
-        path.read_text()
-        .replace("kind: instances", "kind: mask")
-        .replace("- background\n  - object", "{background: 0, object: 1}")
-    )
+    edit_study(home, "kind: instances", "kind: mask")
+    edit_study(home, "classes:\n  - background\n  - object", "classes: {background: 0, object: 1}")
 
 
 def one_class_in_one_patient(home: Path) -> None:

@@ -218,7 +218,7 @@ def _flow(run: Run, split: Split, unit: str) -> tuple[FlowStep, ...]:
     for side in ("training", "validation", "test"):
         records = [len({piece.record for piece in getattr(fold, side)}) for fold in split.folds]
         unit_of = split.unit_of()
-        held = [len({unit_of[piece.name] for piece in getattr(fold, side)}) for fold in split.folds]
+        held = [len({unit_of.get(piece.name, piece.name) for piece in getattr(fold, side)}) for fold in split.folds]
         spread = (
             f"{min(records)} to {max(records)} in {len(split.folds)} folds"
             if min(records) != max(records)
