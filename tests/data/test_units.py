@@ -48,7 +48,7 @@ def test_a_claim_about_patients_needs_a_patient_column():
     with pytest.raises(SplitError, match="generalises_to: specimen") as caught:
         units_of(cohort([("s",)], ("specimen",)), generalises_to="patient")
     assert caught.value.exit_code == 3
-    with pytest.raises(SplitError, match=r"name the column under data\.lineage\.site"):
+    with pytest.raises(SplitError, match=r"name the column under data\.columns\.site"):
         units_of(cohort([("A",)], ("patient",)), generalises_to="site")
     with pytest.raises(InvalidArgument, match="say one of site, patient, specimen, region"):
         joining_levels(cohort([("A",)], ("patient",)), "window")
