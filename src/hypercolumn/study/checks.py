@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hypercolumn import audit
-from hypercolumn.audit import Finding, Severity
+from hypercolumn.audit import Finding
 from hypercolumn.data import (
     Certificate,
     Cohort,
@@ -202,7 +202,3 @@ def _stack_correlation(material: Material) -> int:
     if len({array.shape for array in slices}) != 1:
         raise SplitError("the slices of the stack differ in size", fix="name each stack in data.columns.specimen")
     return correlation_length(np.stack(slices), axis=0)
-
-
-def blocking(findings: tuple[Finding, ...] | list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.severity is Severity.BLOCKING]

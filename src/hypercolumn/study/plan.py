@@ -16,7 +16,7 @@ from hypercolumn.data import Target
 from hypercolumn.errors import SplitError
 from hypercolumn.networks import NETWORKS
 from hypercolumn.study.fingerprint import Fingerprint
-from hypercolumn.study.material import Material
+from hypercolumn.study.material import DENSE, Material
 from hypercolumn.study.study_file import TrainingSection
 from hypercolumn.tasks import Classification, Segmentation, Task, class_weights
 from hypercolumn.training.chance import Stream, seed_torch
@@ -29,7 +29,6 @@ CONTEXT = 4
 """A network that sees so many objects across needs no further level."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
-DENSE = ("mask", "instances")
 
 
 @dataclass(frozen=True)
