@@ -14,6 +14,8 @@ from hypercolumn.augment import (
     ContrastRecord,
     Gamma,
     GammaRecord,
+    Greying,
+    GreyingRecord,
     Noise,
     NoiseRecord,
 )
@@ -81,3 +83,24 @@ def test_blur_of_an_axis_shorter_than_its_kernel() -> None:
 def test_a_negative_strength_is_refused(kind: type) -> None:
     with pytest.raises(InvalidArgument):
         kind(-0.1)
+
+
+def test_greying_is_one_weighted_mean_in_every_channel() -> None:
+    grey = Greying().apply_image(GreyingRecord(1.0, seed=5), IMAGE)
+    assert torch.equal(grey[0], grey[1])
+    assert torch.equal(grey[0], grey[2])
+    weights = torch.linalg.lstsq(IMAGE.flatten(1).T, grey[0].flatten()[:, None]).solution.flatten()
+    assert float(weights.sum()) == pytest.approx(1)
+    assert bool((weights > 0).all())
+
+
+def test_greying_leaves_a_grey_image_as_it_is() -> None:
+    grey = IMAGE[:1].expand(3, -1, -1)
+    torch.testing.assert_close(Greying().apply_image(GreyingRecord(1.0, seed=5), grey), grey.clone())
+
+
+def test_greying_filters_are_spread_evenly_over_all_weights() -> None:
+    """Each weight of a flat Dirichlet of three has mean 1/3 and variance 1/18."""
+    weights = np.array([GreyingRecord(1.0, seed=seed).weights(3) for seed in range(2000)])
+    np.testing.assert_allclose(weights.mean(axis=0), 1 / 3, atol=0.02)
+    np.testing.assert_allclose(weights.var(axis=0), 1 / 18, atol=0.005)

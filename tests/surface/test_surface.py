@@ -1,6 +1,7 @@
 """The public list, the rooms, and the code blocks of the documentation."""
 
 import importlib
+import importlib.util
 import pkgutil
 import re
 import subprocess
@@ -60,3 +61,15 @@ def test_make_help_names_every_verb() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for verb in ("demo", "test", "test-all", "bench"):
         assert verb in done.stdout
+
+
+def test_the_examples_of_every_docstring_are_collected() -> None:
+    """`**` in a pattern means one folder in Python 3.11: once, only the files at the top were run."""
+    spec = importlib.util.spec_from_file_location("root_conftest", ROOT / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    collector = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(collector)
+    with_examples = [path for path in (ROOT / "src").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8")]
+    assert len(with_examples) > 100
+    assert [path for path in with_examples if not collector.examples.should_parse(path)] == []

@@ -59,6 +59,6 @@ def standard(
             Step(Contrast(0.25 * strength), chance=0.5),
             Step(Gamma(0.25 * strength), chance=0.2),
             Step(Noise(0.15 * strength), chance=0.3),
-            *((Step(Greying(), chance=0.3),) if greying else ()),
+            *((Step(Greying(), chance=0.5),) if greying else ()),
         )
     )

@@ -210,7 +210,7 @@ def _augmentation(seen: Fingerprint, choices: list[Choice]) -> dict[str, Any]:
     if 0.03 <= seen.grey_share <= 0.97:
         found["greying"] = True
         why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
-        choices.append(Choice("augmentation of colour", "partly taken out", why))
+        choices.append(Choice("augmentation of colour", "taken out half of the time", why))
     return found
 
 
