@@ -19,6 +19,7 @@ _ROOMS = (
     "data",
     "errors",
     "evaluation",
+    "experiments",
     "inference",
     "networks",
     "preprocessing",

@@ -212,6 +212,29 @@ def report(
 
 
 @app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="which one: convolution")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="a new folder; by default hypercolumn-experiment-NAME")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="seed of all that is drawn by chance")] = 0,
+    image: Annotated[Path | None, typer.Option(help="an image of yours, to be shown as numbers")] = None,
+    debug: Debug = False,
+) -> None:
+    """A published claim, measured again: tables, figures and films."""
+    from hypercolumn.experiments import experiment_called
+    from hypercolumn.study.demo import free_folder
+
+    run = experiment_called(name)
+    folder = out or free_folder(Path(f"hypercolumn-experiment-{name}"))
+    outcome = run(folder, seed=seed, image=image, watcher=_watcher())
+    for table in outcome.tables:
+        _say(f"{table.text()}\n")
+    _say(f"written to {outcome.folder}: a CSV a table, results.json, {', '.join(outcome.files)}")
+    _next(f"hypercolumn experiment {name} --image YOURS.png -o another/")
+
+
+@app.command()
 def info(
     target: Annotated[str | None, typer.Argument(help="a run, or a network: unet, resnet")] = None,
     dims: Annotated[int, typer.Option(help="spatial axes of a network")] = 2,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hypercolumn.convolution import convolved_length, takes, transposed_length
-from hypercolumn.convolution.sizes import next_shape_taken, shape_taken
+from hypercolumn.convolution.sizes import next_shape_taken, output_shape, shape_taken
 from hypercolumn.errors import NetworkError
 from hypercolumn.networks import UNet
 
@@ -55,3 +55,17 @@ def test_a_network_that_takes_nothing_is_refused() -> None:
 
     with pytest.raises(NetworkError, match="give shape"):
         shape_taken(Never())
+
+
+def test_the_shape_of_any_stack() -> None:
+    """64 kernels over 32 x 32 give (64, 32, 32); a 2 x 2 pool halves; 32 maps of 8 x 8 flatten to 2,048."""
+    convolution, pool = nn.Conv2d(3, 64, 3, padding=1), nn.MaxPool2d(2)
+    assert output_shape(convolution, (32, 32)) == (64, 32, 32)
+    assert output_shape(nn.Sequential(convolution, pool), (32, 32)) == (64, 16, 16)
+    assert output_shape(nn.Sequential(nn.Conv2d(3, 32, 1), nn.Flatten()), (8, 8)) == (2048,)
+    assert output_shape(UNet(2, 1, 2, width=1), (572, 572)) == (2, 388, 388)
+
+
+def test_a_shape_that_is_not_taken_is_refused_with_the_reason() -> None:
+    with pytest.raises(NetworkError, match="Kernel size can't be greater"):
+        output_shape(nn.Conv2d(1, 1, 5), (4, 4))

@@ -22,6 +22,7 @@ from hypercolumn.evaluation.record_baselines import (
     ThumbnailPixels,
     thumbnail,
 )
+from hypercolumn.evaluation.score import Better, Score
 from hypercolumn.evaluation.scores import scores
 
 NOBODY = pd.DataFrame(index=range(6))
@@ -250,6 +251,57 @@ def test_baselines_are_scored_by_the_same_table_as_the_network(target_kind):
     assert len(headlines) == 7
     assert best_baseline(headlines) != "majority class"
     assert headlines["majority class"].value == 0
+
+
+def test_a_number_is_told_by_intensities_and_never_leaves_what_was_learnt():
+    chance = np.random.default_rng(8)
+    numbers = chance.uniform(2, 6, 60)
+    images = [number + chance.normal(0, 0.5, (1, 16, 16)) for number in numbers]
+    metadata = pd.DataFrame({"scanner": ["x"] * 60})
+    fitted = MeanIntensities("number", 0).fit(images[:40], numbers[:40], metadata[:40])
+    answers = np.array([fitted.predict(image, metadata.iloc[0]) for image in images[40:]])
+    assert answers.shape == (20, 1)
+    assert np.abs(answers[:, 0] - numbers[40:]).mean() < 0.1
+    far = fitted.predict(np.full((1, 16, 16), 500.0), metadata.iloc[0])
+    assert far == numbers[:40].max()
+
+
+def test_metadata_alone_tell_a_number_where_the_scanner_does():
+    images, targets, _ = records(30)
+    numbers = [10.0 + 5 * target for target in targets]
+    metadata = pd.DataFrame({"scanner": ["old" if target else "new" for target in targets]})
+    fitted = MetadataAlone("number", 0, ("scanner",)).fit(images, numbers, metadata)
+    for scanner, number in (("old", 15), ("new", 10)):
+        assert fitted.predict(images[0], pd.Series({"scanner": scanner})) == pytest.approx([number], abs=0.1)
+
+
+def test_baselines_of_a_number_answer_one_number_whatever_there_is_to_learn():
+    images, _, metadata = records(6)
+    for numbers in ([1.0, 2.0, 3.0, 4.0, 5.0, 60.0], [7.0] * 6):
+        for baseline in baselines_for("number", classes=0, metadata=("scanner",)):
+            for count in (1, 2, 6):
+                fitted = baseline.fit(images[:count], numbers[:count], metadata[:count])
+                answer = fitted.predict(images[0], metadata.iloc[0])
+                assert answer.shape == (1,)
+                assert min(numbers[:count]) <= answer[0] <= max(numbers[:count])
+                assert isinstance(fitted.note, str)
+
+
+def test_of_constants_the_median_has_the_least_absolute_error_and_the_mean_the_least_square():
+    numbers = np.random.default_rng(9).exponential(3, 51)
+    mean, median = (
+        baseline.fit([], numbers, NOBODY).predict(None, None)[0] for baseline in baselines_for("number", classes=0)[:2]
+    )
+    assert mean == pytest.approx(numbers.mean())
+    assert median == np.sort(numbers)[25]
+    assert np.abs(numbers - median).mean() < np.abs(numbers - mean).mean()
+
+
+def test_the_best_baseline_of_an_error_is_the_lowest():
+    small, large = (
+        Score("mean absolute error", value, None, None, "patients", 9, 9, better=Better.LOWER) for value in (0.4, 0.7)
+    )
+    assert best_baseline({"mean of training": large, "mean intensities": small}) == "mean intensities"
 
 
 def test_no_baseline_is_best_where_none_is_defined():

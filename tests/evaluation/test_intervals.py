@@ -6,7 +6,16 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.evaluation.intervals import CORRELATION, DISTANCE, FEW_UNITS, PROPORTION, Scale, interval
+from hypercolumn.evaluation.intervals import (
+    AT_MOST_ONE,
+    CORRELATION,
+    DIFFERENCE,
+    DISTANCE,
+    FEW_UNITS,
+    PROPORTION,
+    Scale,
+    interval,
+)
 from hypercolumn.evaluation.ranking import auroc
 
 
@@ -35,7 +44,7 @@ def test_the_scale_of_a_correlation_is_twice_fishers():
         assert CORRELATION.forward(np.array(value)) == pytest.approx(2 * np.arctanh(value))
 
 
-@pytest.mark.parametrize("scale", [PROPORTION, CORRELATION, DISTANCE, Scale(0, 2)])
+@pytest.mark.parametrize("scale", [PROPORTION, CORRELATION, DISTANCE, Scale(0, 2), AT_MOST_ONE, DIFFERENCE])
 def test_a_scale_takes_back_what_it_gave_and_its_slope_is_the_small_step(scale):
     for value in (0.01, 0.5, 0.97):
         assert scale.back(float(scale.forward(np.array(value)))) == pytest.approx(value)
@@ -137,6 +146,34 @@ def test_one_unit_says_nothing_of_new_ones_and_few_say_little():
     few = np.linspace(0.6, 0.8, FEW_UNITS - 1)
     assert f"only {FEW_UNITS - 1} units" in interval(mean_of(few), FEW_UNITS - 1).note
     assert interval(mean_of(np.linspace(0.6, 0.8, FEW_UNITS)), FEW_UNITS).note == ""
+
+
+def test_on_the_plain_scale_a_mean_has_students_own_interval():
+    values = np.random.default_rng(9).normal(-3, 2, 30)
+    found = interval(mean_of(values), 30, scale=DIFFERENCE)
+    reach = stats.t.ppf(0.975, found.degrees) * stats.sem(values)
+    assert (found.low, found.high) == pytest.approx((values.mean() - reach, values.mean() + reach))
+
+
+def test_a_figure_that_is_at_most_one_mirrors_a_distance():
+    values = np.random.default_rng(10).uniform(0.1, 3, 20)
+    far, near = interval(mean_of(values), 20, scale=DISTANCE), interval(mean_of(1 - values), 20, scale=AT_MOST_ONE)
+    assert (near.low, near.high) == pytest.approx((1 - far.high, 1 - far.low))
+    assert near.high < 1
+
+
+@pytest.mark.parametrize("scale", [DISTANCE, DIFFERENCE])
+def test_the_unit_of_a_measure_does_not_change_its_interval(scale):
+    """Metres or picometres: an interval scales as its figure does, however small the numbers are."""
+    values = np.random.default_rng(11).uniform(1, 2, 15)
+    one, small = (interval(mean_of(factor * values), 15, scale=scale) for factor in (1.0, 1e-15))
+    assert (small.low, small.value, small.high) == pytest.approx((1e-15 * one.low, 1e-15 * one.value, 1e-15 * one.high))
+    assert small.low < small.high
+
+
+def test_a_measure_at_its_edge_has_no_interval_and_says_where():
+    assert interval(mean_of(np.ones(12)), 12, scale=AT_MOST_ONE).note == "every unit is at 1: no interval"
+    assert interval(mean_of(np.zeros(12)), 12, scale=DIFFERENCE).low == 0
 
 
 def test_distances_that_are_all_zero_have_no_interval():

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from hypercolumn.errors import InvalidArgument, ManifestError, ShapeMismatch
-from hypercolumn.evaluation.predictions import Predictions, classification_row, group_column, segmentation_row
+from hypercolumn.evaluation.predictions import (
+    Predictions,
+    classification_row,
+    group_column,
+    regression_row,
+    segmentation_row,
+)
 from hypercolumn.evaluation.scores import scores
 
 CLASSES = ("background", "nucleus")
@@ -69,7 +75,7 @@ def test_a_table_that_is_not_there_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["record", "unit", "truth", "truth_3", "p_0", "tp_12", "surface_95_1", "reliability_1"]
+    "name", ["record", "unit", "truth", "answer", "truth_3", "p_0", "tp_12", "surface_95_1", "reliability_1"]
 )
 def test_a_cohort_column_never_takes_the_place_of_one_of_our_own(name):
     assert group_column(name) == f"cohort.{name}"
@@ -88,7 +94,7 @@ def test_a_table_names_who_and_holds_the_numbers_of_its_kind():
     with pytest.raises(ManifestError, match="no rows"):
         Predictions(classified().table.iloc[:0], "class", ("no", "yes"))
     with pytest.raises(InvalidArgument, match="target_kind"):
-        Predictions(classified().table, "number", ("no", "yes"))
+        Predictions(classified().table, "numbers", ("no", "yes"))
 
 
 def test_a_piece_predicted_twice_and_a_prediction_that_is_missing_are_named():
@@ -106,6 +112,49 @@ def test_numbers_that_no_prediction_can_have_are_refused_with_the_piece(wrong):
     with pytest.raises(ManifestError, match=next(iter(wrong))) as caught:
         classified(**wrong)
     assert caught.value.problem.where == "a"
+
+
+def answered(**changed):
+    rows = {name: who(name) | regression_row(1 / 3, -2.5e9) for name in ("a", "b")}
+    rows["b"] |= changed
+    return Predictions.from_rows(rows, target_kind="number", classes=(), measured_in="µmol/l")
+
+
+def test_numbers_come_back_to_the_last_bit_with_their_unit(tmp_path):
+    predictions = answered()
+    table, *_ = predictions.write(tmp_path / "predictions")
+    assert predictions.kind == "regression"
+    for gone in (False, True):
+        if gone:
+            table.unlink()
+        read = Predictions.read(tmp_path / "predictions")
+        pd.testing.assert_frame_equal(read.table, predictions.table)
+        assert (read.target_kind, read.classes, read.measured_in) == ("number", (), "µmol/l")
+    assert predictions.select(["a"]).measured_in == "µmol/l"
+
+
+def test_predictions_of_an_earlier_version_have_no_unit(tmp_path):
+    *_, meaning = classified().write(tmp_path / "predictions")
+    described = json.loads(meaning.read_text())
+    del described["measured_in"]
+    meaning.write_text(json.dumps(described))
+    assert Predictions.read(tmp_path / "predictions").measured_in == ""
+
+
+@pytest.mark.parametrize("wrong", [{"truth": np.inf}, {"answer": -np.inf}, {"answer": "12,5"}, {"truth": "large"}])
+def test_what_is_no_finite_number_is_refused_with_the_piece(wrong):
+    with pytest.raises(ManifestError, match=f"{next(iter(wrong))} = .* cannot be") as caught:
+        answered(**wrong)
+    assert caught.value.problem.where == "b"
+
+
+def test_a_number_that_is_missing_is_named():
+    with pytest.raises(ManifestError, match="missing: 'answer'"):
+        answered(answer=np.nan)
+    with pytest.raises(InvalidArgument, match="answer"):
+        regression_row(1.0, np.nan)
+    with pytest.raises(InvalidArgument, match="truth"):
+        regression_row(np.inf, 1.0)
 
 
 def test_damaged_reliability_counts_are_an_error_that_names_the_column():

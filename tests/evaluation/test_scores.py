@@ -4,7 +4,8 @@ import pytest
 from sklearn import metrics
 
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.evaluation.predictions import Predictions, classification_row, segmentation_row
+from hypercolumn.evaluation.predictions import Predictions, classification_row, regression_row, segmentation_row
+from hypercolumn.evaluation.score import Better
 from hypercolumn.evaluation.scores import headline, headline_score, heterogeneity_by, scores, scores_by
 
 
@@ -40,6 +41,19 @@ def segmented(*, classes=2, patients=12, probabilities=True, seed=0):
     return Predictions.from_rows(rows, target_kind="mask", classes=names, groups=("site",))
 
 
+def measured(*, patients=24, each=5, seed=0, unit="mm"):
+    """Patients with one to `each` records."""
+    chance = np.random.default_rng(seed)
+    rows = {}
+    for patient in range(patients):
+        usual = chance.normal(50, 10)
+        for number in range(1 + patient % each):
+            truth = usual + chance.normal(0, 4)
+            who = {"record": f"r{patient}-{number}", "fold": "1", "unit": f"p{patient}", "site": f"s{patient % 4}"}
+            rows[f"r{patient}-{number}"] = who | regression_row(truth, 0.8 * truth + 11 + chance.normal(0, 5))
+    return Predictions.from_rows(rows, target_kind="number", classes=(), groups=("site",), measured_in=unit)
+
+
 def by_name(found):
     return {(score.metric, score.label): score for score in found}
 
@@ -52,6 +66,7 @@ def tables():
         classified("labels", classes=3),
         segmented(),
         segmented(classes=3),
+        measured(),
     ]
 
 
@@ -128,6 +143,93 @@ def test_several_labels_are_those_of_scikit_learn():
     assert found["AUPRC", mean].value == pytest.approx(metrics.average_precision_score(truth, chances))
     assert found["F1", mean].value == pytest.approx(metrics.f1_score(truth, chances >= 0.5, average="macro"))
     assert found["AUROC", "c1"].value == pytest.approx(metrics.roc_auc_score(truth[:, 1], chances[:, 1]))
+
+
+def test_numbers_are_those_of_scikit_learn_with_every_patient_of_one_weight():
+    predictions = measured()
+    truth, answer = predictions.table["truth"].to_numpy(), predictions.table["answer"].to_numpy()
+    share = 1 / predictions.table.groupby("unit")["unit"].transform("size").to_numpy()
+    found = by_name(scores(predictions, unit="patients"))
+    error = answer - truth
+    centred = [values - np.average(values, weights=share) for values in (truth, answer)]
+    products = [np.average(one * other, weights=share) for one in centred for other in centred]
+    bias = np.average(error, weights=share)
+    deviation = np.sqrt(np.average((error - bias) ** 2, weights=share) * 24 / 23)
+    expected = {
+        "mean absolute error (mm)": metrics.mean_absolute_error(truth, answer, sample_weight=share),
+        "root mean square error (mm)": metrics.root_mean_squared_error(truth, answer, sample_weight=share),
+        "R^2": metrics.r2_score(truth, answer, sample_weight=share),
+        "Pearson correlation": products[1] / np.sqrt(products[0] * products[3]),
+        "bias (mm)": bias,
+        "limit of agreement, lower (mm)": bias - 1.96 * deviation,
+        "limit of agreement, upper (mm)": bias + 1.96 * deviation,
+    }
+    for name, value in expected.items():
+        assert found[name, ""].value == pytest.approx(value), name
+    assert {name for name, _ in found} == {*expected, "Spearman correlation"}
+    assert all(score.units == 24 for score in found.values())
+
+
+def test_with_one_record_a_patient_numbers_are_the_everyday_figures():
+    predictions = measured(each=1)
+    truth, answer = predictions.table["truth"], predictions.table["answer"]
+    found = by_name(scores(predictions))
+    assert found["Pearson correlation", ""].value == pytest.approx(truth.corr(answer))
+    assert found["Spearman correlation", ""].value == pytest.approx(truth.corr(answer, method="spearman"))
+    upper = (answer - truth).mean() + 1.96 * (answer - truth).std(ddof=1)
+    assert found["limit of agreement, upper (mm)", ""].value == pytest.approx(upper)
+
+
+def test_a_number_without_a_unit_has_a_plain_name():
+    assert headline(measured(unit="")) == "mean absolute error"
+
+
+def numbered(truth, answer):
+    rows = {
+        str(index): {"record": str(index), "fold": "1", "unit": str(index)} | regression_row(*pair)
+        for index, pair in enumerate(zip(truth, answer, strict=True))
+    }
+    return Predictions.from_rows(rows, target_kind="number", classes=())
+
+
+def test_where_all_numbers_are_alike_nothing_is_explained_and_errors_stay_defined():
+    found = by_name(scores(numbered([0.1] * 12, np.linspace(0, 1, 12))))
+    assert found["R^2", ""].value is None
+    assert found["R^2", ""].note == "all numbers known are alike, so that there is nothing to explain"
+    assert found["Pearson correlation", ""].value is None
+    assert found["Spearman correlation", ""].value is None
+    assert found["mean absolute error", ""].low is not None
+
+
+def test_one_answer_for_all_explains_nothing_and_correlates_with_nothing():
+    truth = np.linspace(0, 1, 12)
+    found = by_name(scores(numbered(truth, np.full(12, truth.mean()))))
+    assert found["R^2", ""].value == pytest.approx(0)
+    assert "or all answers, are alike" in found["Spearman correlation", ""].note
+
+
+def test_all_numbers_right_is_an_error_of_nought_without_an_interval():
+    found = by_name(scores(numbered(range(12), range(12))))
+    assert (found["mean absolute error", ""].value, found["R^2", ""].value) == (0, 1)
+    assert found["mean absolute error", ""].low is None
+    assert "no interval" in found["mean absolute error", ""].note
+
+
+def test_one_patient_who_alone_differs_leaves_r2_without_an_interval():
+    found = by_name(scores(numbered([7.0] + [5.1] * 11, np.linspace(4, 6, 12))))
+    assert found["R^2", ""].value is not None
+    assert found["R^2", ""].low is None
+
+
+def test_every_figure_knows_which_way_it_is_better():
+    lower = {"mean absolute error (mm)", "root mean square error (mm)", "Brier score", "expected calibration error"}
+    lower |= {"surface distance (samples)", "surface distance, 95th percentile (samples)"}
+    for predictions in tables():
+        for score in scores(predictions):
+            if score.metric.startswith(("bias", "limit")):
+                assert score.better is Better.NEARER_ZERO
+            else:
+                assert (score.better is Better.LOWER) == (score.metric in lower), score.metric
 
 
 def masks(*pairs, classes=("background", "nucleus"), units=None, **row):

@@ -79,6 +79,13 @@ def test_rare_classes_are_weighted_and_only_in_training() -> None:
     assert plan(target=ClassTarget(("a", "b")), seen=replace(SEEN, counts=(90, 10), object_size=None)).balanced_sampling
 
 
+def test_windows_of_rare_sites_are_drawn_more_often_where_sites_differ_much_in_size() -> None:
+    assert plan(replace(SEEN, sites=(70, 16, 1))).balanced_sampling
+    assert not plan(replace(SEEN, sites=(30, 20, 16))).balanced_sampling
+    assert not plan(replace(SEEN, sites=())).balanced_sampling
+    assert not plan(replace(SEEN, sites=(70, 16, 1)), wanted={"imbalance": "none"}).balanced_sampling
+
+
 def test_what_varies_in_the_training_records_is_varied_in_augmentation() -> None:
     assert plan().augmentation == {}
     varied = plan(replace(SEEN, channels=3, size_spread=1.5, grey_share=0.8))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.tasks import class_weights, sampling_weights
+from hypercolumn.tasks import class_weights, group_sampling_weights, sampling_weights
 
 counts_of_classes = st.lists(st.integers(1, 10_000), min_size=2, max_size=6)
 
@@ -97,3 +97,17 @@ def test_a_patient_with_a_hundred_images_counts_as_one() -> None:
 def test_labels_and_units_of_different_number_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="units"):
         sampling_weights(["a", "b"], ["x"])
+
+
+@pytest.mark.parametrize(("power", "shares"), [(0.0, (0.8, 0.2)), (0.5, (2 / 3, 1 / 3)), (1.0, (0.5, 0.5))])
+def test_groups_are_drawn_between_as_they_occur_and_all_alike(power: float, shares: tuple[float, float]) -> None:
+    groups = np.array(["dark"] * 80 + ["stained"] * 20)
+    weights = group_sampling_weights(groups, power=power)
+    assert weights[groups == "dark"].sum() == pytest.approx(shares[0])
+    assert weights[groups == "stained"].sum() == pytest.approx(shares[1])
+
+
+@pytest.mark.parametrize("wrong", [{"groups": []}, {"groups": ["a"], "power": -0.1}, {"groups": ["a"], "power": 2.0}])
+def test_groups_without_examples_and_powers_beyond_equality_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidArgument):
+        group_sampling_weights(**wrong)

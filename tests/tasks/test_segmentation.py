@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from hypercolumn.errors import InvalidArgument, LabelError, ShapeMismatch
-from hypercolumn.tasks import Segmentation
+from hypercolumn.tasks import Segmentation, with_weights
 
 THREE = ("background", "nucleus", "border")
 
@@ -144,6 +144,21 @@ def test_pixel_weights_are_the_papers_loss(logits: torch.Tensor, target: torch.T
     torch.testing.assert_close(loss, expected)
 
 
+@pytest.mark.parametrize("margin", [0, 2])
+def test_a_target_may_carry_the_weights_of_its_samples(logits: torch.Tensor, margin: int) -> None:
+    generator = torch.Generator().manual_seed(3)
+    target = torch.randint(-1, 3, (4, 7 + 2 * margin, 6 + 2 * margin), generator=generator)
+    weights = torch.rand(target.shape, generator=generator)
+    carried = torch.stack([with_weights(one, weight) for one, weight in zip(target, weights, strict=True)])
+    task = Segmentation(THREE)
+    torch.testing.assert_close(task.loss(logits, carried), task.loss(logits, target, pixel_weights=weights))
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    with pytest.raises(ShapeMismatch, match="weights"):
+        with_weights(torch.zeros(4, 5, dtype=torch.long), torch.ones(4, 4))
+
+
 def test_a_weight_of_two_is_an_example_seen_twice() -> None:
     logits = torch.randn(1, 2, 3, generator=torch.Generator().manual_seed(0))
     target = torch.tensor([[0, 1, 1]])
@@ -171,7 +186,9 @@ def test_encode_refuses_what_is_no_class(labels: np.ndarray) -> None:
         Segmentation(THREE).encode(labels)
 
 
-@pytest.mark.parametrize("weights", [{"dice": -1.0}, {"cross_entropy": float("nan")}, {"cross_entropy": 0, "dice": 0}])
+@pytest.mark.parametrize(
+    "weights", [{"dice": -1.0}, {"boundary": -1.0}, {"cross_entropy": float("nan")}, {"cross_entropy": 0, "dice": 0}]
+)
 def test_a_loss_that_is_none_is_refused(weights: dict[str, float]) -> None:
     with pytest.raises(InvalidArgument):
         Segmentation(THREE, **weights)

@@ -58,6 +58,29 @@ def takes(network: nn.Module, shape: Sequence[int], *, in_channels: int | None =
     return not isinstance(output, torch.Tensor) or output.numel() > 0
 
 
+def output_shape(network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None) -> tuple[int, ...]:
+    """The shape (channel, *space) that comes out of a network, or of any stack of layers, for this spatial shape.
+
+    Nothing is computed. Raises NetworkError where the network does not take the shape, with the reason.
+
+    >>> output_shape(nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.MaxPool2d(2), nn.Flatten()), (32, 32))
+    (16384,)
+    """
+    try:
+        with probing(network), FakeTensorMode(allow_non_fake_inputs=True):
+            output = network(example_input(network, shape, in_channels=in_channels))
+    except Exception as error:
+        raise NetworkError(
+            f"the network does not take an input of {tuple(shape)}",
+            where=type(network).__name__,
+            why=str(error).split("\n", maxsplit=1)[0],
+            fix="give a larger shape, or one that it was built for",
+        ) from error
+    if not isinstance(output, torch.Tensor):
+        raise NetworkError(f"the network gives a {type(output).__name__}", fix="ask for a network with one output")
+    return tuple(output.shape[1:])
+
+
 def shape_taken(network: nn.Module, *, dims: int | None = None, in_channels: int | None = None) -> tuple[int, ...]:
     """Some spatial shape that a network takes, equal along all axes.
 

@@ -6,6 +6,7 @@ Nothing here needs torch: a cohort can be checked in a blink, on a laptop.
 from hypercolumn.data.certificate import Certificate, certify, verify
 from hypercolumn.data.cohort import LEVELS, Cohort, Columns
 from hypercolumn.data.inspection import Inspection, inspect_files
+from hypercolumn.data.instance_map import InstanceCheck, check_instances, separated
 from hypercolumn.data.readers import (
     LIMIT_BYTES,
     Header,
@@ -50,6 +51,7 @@ __all__ = [
     "GradeTarget",
     "Header",
     "Inspection",
+    "InstanceCheck",
     "InstancesTarget",
     "LabelsTarget",
     "MaskTarget",
@@ -65,6 +67,7 @@ __all__ = [
     "by_region",
     "certify",
     "channel_groups",
+    "check_instances",
     "correlation_length",
     "find_duplicates",
     "hold_out",
@@ -77,6 +80,7 @@ __all__ = [
     "read_labels",
     "read_region",
     "read_table",
+    "separated",
     "split_from_dict",
     "split_to_dict",
     "units_of",

@@ -1,6 +1,7 @@
 """Figures and what they are worth: metrics, their intervals over units, and the best to be had without a CNN."""
 
 from hypercolumn.evaluation.agreement import balanced_accuracy, confusion_matrix, f1, quadratic_weighted_kappa, recall
+from hypercolumn.evaluation.average_precision import average_precision, detection_row
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
 from hypercolumn.evaluation.calibration import (
     brier,
@@ -8,26 +9,44 @@ from hypercolumn.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
 )
+from hypercolumn.evaluation.contingency import Contingency, contingency
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
+from hypercolumn.evaluation.instance_figures import detection_figures, instance_figures
+from hypercolumn.evaluation.instances import instance_row
 from hypercolumn.evaluation.intervals import Interval, interval
+from hypercolumn.evaluation.membrane_figures import membrane_figures
+from hypercolumn.evaluation.membranes import membrane_row
+from hypercolumn.evaluation.object_errors import ObjectErrors, object_errors
 from hypercolumn.evaluation.overlap import dice, iou
-from hypercolumn.evaluation.predictions import Predictions, classification_row, group_column, segmentation_row
+from hypercolumn.evaluation.predictions import (
+    Predictions,
+    classification_row,
+    group_column,
+    regression_row,
+    segmentation_row,
+)
 from hypercolumn.evaluation.ranking import auprc, auroc
+from hypercolumn.evaluation.regression_figures import in_unit
 from hypercolumn.evaluation.reliability import ReliabilityCurve, reliability_curves
-from hypercolumn.evaluation.score import Score
+from hypercolumn.evaluation.score import Better, Score, shown
 from hypercolumn.evaluation.scores import headline, headline_score, heterogeneity_by, scores, scores_by
 from hypercolumn.evaluation.surface import surface_distances
+from hypercolumn.evaluation.warping import warping_error
 
 __all__ = [
     "Baseline",
+    "Better",
+    "Contingency",
     "Heterogeneity",
     "Interval",
+    "ObjectErrors",
     "OnDemand",
     "Predictions",
     "ReliabilityCurve",
     "Score",
     "auprc",
     "auroc",
+    "average_precision",
     "balanced_accuracy",
     "baselines_for",
     "best_baseline",
@@ -35,6 +54,9 @@ __all__ = [
     "calibration_line",
     "classification_row",
     "confusion_matrix",
+    "contingency",
+    "detection_figures",
+    "detection_row",
     "dice",
     "expected_calibration_error",
     "f1",
@@ -44,13 +66,22 @@ __all__ = [
     "headline_score",
     "heterogeneity",
     "heterogeneity_by",
+    "in_unit",
+    "instance_figures",
+    "instance_row",
     "interval",
     "iou",
+    "membrane_figures",
+    "membrane_row",
+    "object_errors",
     "quadratic_weighted_kappa",
     "recall",
+    "regression_row",
     "reliability_curves",
     "scores",
     "scores_by",
     "segmentation_row",
+    "shown",
     "surface_distances",
+    "warping_error",
 ]

@@ -3,6 +3,7 @@
     segmentation       majority class, one threshold for all, Otsu's threshold of each image, both again after
                        background subtraction, nearest mean colour, logistic regression on smoothed intensities
     classification     majority class, mean intensities, image size, metadata alone, a thumbnail's pixels
+    a number           mean and median of training, then as for a classification
 
 Each is fitted on the training pieces of a fold and answers its test pieces. A network that does not beat the best of
 these has learnt nothing that needs a network; one that metadata alone match may have learnt the scanner. The best is
@@ -19,6 +20,7 @@ from typing import Generic, Protocol, TypeVar, overload
 import numpy as np
 import pandas as pd
 
+from hypercolumn.evaluation.number_baselines import SameNumber
 from hypercolumn.evaluation.pixel_baselines import (
     GlobalThreshold,
     LogisticIntensities,
@@ -26,7 +28,7 @@ from hypercolumn.evaluation.pixel_baselines import (
     NearestMeanColour,
     OtsuThreshold,
 )
-from hypercolumn.evaluation.predictions import KINDS, SEGMENTATION
+from hypercolumn.evaluation.predictions import KINDS, REGRESSION, SEGMENTATION
 from hypercolumn.evaluation.record_baselines import (
     ImageSize,
     MajorityOfRecords,
@@ -48,7 +50,7 @@ class Fitted(Protocol):
         ...
 
     def predict(self, image: np.ndarray, metadata: pd.Series) -> np.ndarray:
-        """Probabilities: (class, *space) for a segmentation, (class,) for a classification."""
+        """Probabilities: (class, *space) for a segmentation, (class,) for a classification; a number itself as (1,)."""
         ...
 
 
@@ -61,7 +63,8 @@ class Baseline(Protocol):
     def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> Fitted:
         """Learn from images (channel, *space), their targets and one row of metadata each, all in one order.
 
-        A target is class indices (*space), one class index, or a 0/1 vector (label,) where there are several labels.
+        A target is class indices (*space), one class index, a number, or a 0/1 vector (label,) where there are several
+        labels.
         """
         ...
 
@@ -98,6 +101,8 @@ def baselines_for(
 ) -> list[Baseline]:
     """The baselines that suit a target; `metadata` names the columns that metadata alone may use.
 
+    A number has no `classes`: give 0.
+
     >>> [baseline.name for baseline in baselines_for("class", classes=2, metadata=("scanner",))]
     ['majority class', 'mean intensities', 'image size', 'metadata alone', 'thumbnail pixels']
     """
@@ -113,22 +118,21 @@ def baselines_for(
         if classes > 2 or channels > 1:
             found.append(NearestMeanColour(classes, seed=seed))
         return [*found, LogisticIntensities(classes, seed=seed)]
-    records: list[Baseline] = [
-        MajorityOfRecords(target_kind, classes),
-        MeanIntensities(target_kind, classes),
-        ImageSize(target_kind, classes),
-    ]
+    constants: list[Baseline] = [MajorityOfRecords(target_kind, classes)]
+    if target_kind in KINDS[REGRESSION]:
+        constants = [SameNumber("mean of training", np.mean), SameNumber("median of training", np.median)]
+    records = [*constants, MeanIntensities(target_kind, classes), ImageSize(target_kind, classes)]
     if metadata:
         records.append(MetadataAlone(target_kind, classes, tuple(metadata)))
     return [*records, ThumbnailPixels(target_kind, classes, seed=seed)]
 
 
 def best_baseline(headlines: Mapping[str, Score]) -> str | None:
-    """The name of the baseline whose headline score is highest; None where none is defined.
+    """The name of the baseline whose headline score is best; None where none is defined.
 
     >>> low, high = (Score("Dice", value, None, None, "patients", 9, 9) for value in (0.4, 0.7))
     >>> best_baseline({"majority class": low, "Otsu threshold": high})
     'Otsu threshold'
     """
-    defined = {name: score.value for name, score in headlines.items() if score.value is not None}
+    defined = {name: score.goodness for name, score in headlines.items() if score.goodness is not None}
     return max(defined, key=lambda name: defined[name]) if defined else None

@@ -21,6 +21,7 @@ from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, ranked
 from hypercolumn.evaluation.intervals import CORRELATION, PROPORTION, Scale
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.predictions import Predictions
+from hypercolumn.evaluation.score import Better
 
 TOP_K = 3
 TOP_K_FROM = 5
@@ -121,7 +122,7 @@ def _labels(rows: Rows, truth: np.ndarray, chances: np.ndarray, classes: tuple[s
             rows, counts[:, index], _dice_of_totals, "F1", name, reason="nobody has the label and nobody was given it"
         )
     squared = np.square(chances - truth).mean(axis=1)
-    yield _mean(rows, squared, "Brier score")
+    yield _mean(rows, squared, "Brier score", better=Better.LOWER)
     bins = np.stack([_in_bins(truth[:, index], chances[:, index]) for index in range(len(classes))], axis=1)
 
     def error(totals: np.ndarray) -> np.ndarray:
@@ -134,19 +135,22 @@ def _labels(rows: Rows, truth: np.ndarray, chances: np.ndarray, classes: tuple[s
         "expected calibration error",
         MEAN if len(classes) > 1 else classes[0],
         note=BIASED,
+        better=Better.LOWER,
     )
 
 
 def _calibration(
     rows: Rows, truth: np.ndarray, chances: np.ndarray, confidence: np.ndarray, right: np.ndarray
 ) -> Iterator[Figure]:
-    yield _mean(rows, brier(truth, chances), "Brier score", upper=1.0 if chances.shape[1] == 2 else 2.0)
+    upper = 1.0 if chances.shape[1] == 2 else 2.0
+    yield _mean(rows, brier(truth, chances), "Brier score", upper=upper, better=Better.LOWER)
     bins = _in_bins(right, confidence)
 
     def error(totals: np.ndarray) -> np.ndarray:
         return expected_calibration_error(totals.reshape(len(totals), 3, BINS))
 
-    yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error", note=BIASED)
+    flat = bins.reshape(len(bins), -1)
+    yield additive(rows, flat, error, "expected calibration error", note=BIASED, better=Better.LOWER)
 
 
 def _confusion(truth: np.ndarray, answered: np.ndarray, classes: int) -> np.ndarray:
@@ -206,9 +210,9 @@ def _recall(
     return additive(rows, values, _share_of_totals, metric, name, reason=f"nobody has {classes[index]}")
 
 
-def _mean(rows: Rows, values: np.ndarray, metric: str, *, upper: float = 1.0) -> Figure:
+def _mean(rows: Rows, values: np.ndarray, metric: str, *, upper: float = 1.0, better: Better = Better.HIGHER) -> Figure:
     both = np.stack([values, np.ones_like(values)], axis=1)
-    return additive(rows, both, _share_of_totals, metric, scale=Scale(0.0, upper))
+    return additive(rows, both, _share_of_totals, metric, scale=Scale(0.0, upper), better=better)
 
 
 def _share_of_totals(totals: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A figure knows how to be computed with any unit left out, which is what `intervals` asks of it. Most need only sums over
 each unit (counts, a confusion matrix, bins), worked out once; the areas under curves go back to the records. Which
-figures suit which predictions is `segmentation_figures` and `classification_figures`.
+figures suit which predictions is `segmentation_figures`, `classification_figures` and `regression_figures`.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import pandas as pd
 from hypercolumn.evaluation.agreement import mean_of_defined
 from hypercolumn.evaluation.intervals import FEW_UNITS, PROPORTION, Scale, Statistic
 from hypercolumn.evaluation.overlap import ratio
+from hypercolumn.evaluation.score import Better
 
 MEAN = "mean over classes"
 """The label of a figure that is averaged over classes or labels."""
@@ -38,6 +39,7 @@ class Figure:
     note: str = ""
     edge_units: int | None = None
     few_units: int = FEW_UNITS
+    better: Better = Better.HIGHER
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ def additive(
     note: str = "",
     edge_units: int | None = None,
     few_units: int = FEW_UNITS,
+    better: Better = Better.HIGHER,
 ) -> Figure:
     """A figure of totals: values (row, number) that are never below 0, formula (draw, number) -> (draw,).
 
@@ -95,7 +98,7 @@ def additive(
     def statistic(weights: np.ndarray) -> np.ndarray:
         return formula(weights @ kept)
 
-    return Figure(metric, label, statistic, len(kept), records, scale, reason, note, edge_units, few_units)
+    return Figure(metric, label, statistic, len(kept), records, scale, reason, note, edge_units, few_units, better)
 
 
 def averaged(
@@ -107,6 +110,7 @@ def averaged(
     scale: Scale = PROPORTION,
     reason: str = "",
     note: str = "",
+    better: Better = Better.HIGHER,
 ) -> Figure:
     """The mean over units, and then over classes, of values (unit, class); what is NaN is left out and not counted."""
     defined = ~np.isnan(by_unit)
@@ -117,7 +121,7 @@ def averaged(
     def statistic(weights: np.ndarray) -> np.ndarray:
         return mean_of_defined(ratio(weights @ filled, weights @ there))
 
-    return Figure(metric, label, statistic, int(counted.sum()), records, scale, reason, note)
+    return Figure(metric, label, statistic, int(counted.sum()), records, scale, reason, note, better=better)
 
 
 def ranked(

@@ -1,7 +1,8 @@
 """A 95 % interval over units: leave each patient out once, and look how far the figure moves.
 
     g       = log((x - lower) / (upper - x))             figures between two bounds: logit; for kappa, Fisher's z
-    g       = log(x - lower)                             distances
+    g       = log(x - lower), or -log(upper - x)         figures with one bound: distances; R^2
+    g       = x                                          figures without any: a bias
     d_i     = (g(figure without unit i) - g(figure))^2
     error^2 = (n - 1) / n * sum d_i                      delete-one-unit jackknife
     df      = min(n - 1, 2 (sum d_i)^2 / (sum d_i^2 - (sum d_i)^2 / n))
@@ -47,7 +48,7 @@ _AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Scale:
-    """The bounds of what a figure can be; the upper one may be infinite.
+    """The bounds of what a figure can be; each may be infinite.
 
     >>> round(DISTANCE.back(float(DISTANCE.forward(np.array(2.5)))), 3)
     2.5
@@ -58,7 +59,11 @@ class Scale:
 
     @property
     def name(self) -> str:
-        return "log" if np.isinf(self.upper) else "logit"
+        return ("logit", "log", "plain")[int(np.isinf(self.lower)) + int(np.isinf(self.upper))]
+
+    @property
+    def bounded(self) -> bool:
+        return bool(np.isfinite(self.lower) and np.isfinite(self.upper))
 
     def inside(self, value: np.ndarray) -> bool:
         return bool(np.all((value > self.lower) & (value < self.upper)))
@@ -69,23 +74,35 @@ class Scale:
         >>> float(PROPORTION.forward(np.array(0.5))), round(float(CORRELATION.forward(np.array(0.5))), 4)
         (0.0, 1.0986)
         """
-        above = 0.0 if np.isinf(self.upper) else np.log(self.upper - value)
-        return np.log(value - self.lower) - above
+        if self.name == "plain":
+            return value
+        below = np.zeros_like(value) if np.isinf(self.lower) else np.log(value - self.lower)
+        above = np.zeros_like(value) if np.isinf(self.upper) else np.log(self.upper - value)
+        return below - above
 
     def slope(self, value: float) -> float:
         """How much the scale stretches a small step at this value."""
-        return 1 / (value - self.lower) + (0.0 if np.isinf(self.upper) else 1 / (self.upper - value))
+        if self.name == "plain":
+            return 1.0
+        below = 0.0 if np.isinf(self.lower) else 1 / (value - self.lower)
+        return below + (0.0 if np.isinf(self.upper) else 1 / (self.upper - value))
 
     def back(self, place: float) -> float:
         """From that scale back to the figure."""
+        if self.name == "plain":
+            return place
         if np.isinf(self.upper):
             return float(self.lower + np.exp(min(place, 700.0)))
+        if np.isinf(self.lower):
+            return float(self.upper - np.exp(min(-place, 700.0)))
         return float(self.lower + (self.upper - self.lower) / (1 + np.exp(np.clip(-place, -700.0, 700.0))))
 
 
 PROPORTION = Scale(0.0, 1.0)
 CORRELATION = Scale(-1.0, 1.0)
 DISTANCE = Scale(0.0, np.inf)
+AT_MOST_ONE = Scale(-np.inf, 1.0)
+DIFFERENCE = Scale(-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,8 @@ def interval(
     )
     if not np.isfinite(left).all():
         return Interval(value, note="undefined without one of the units, so that nothing can be said of new ones")
-    if np.allclose(left, value, rtol=0, atol=1e-12):
+    tolerance = 1e-12 if scale.bounded else 1e-12 * abs(value)
+    if np.allclose(left, value, rtol=0, atol=tolerance):
         return _nothing_moves(value, edge_units or units, scale=scale, level=level, note=few)
     value = min(max(value, scale.lower), scale.upper)
     if not scale.inside(np.array(value)):
@@ -170,11 +188,12 @@ def _leaving_out(units: int, groups: int, seed: int) -> Iterator[np.ndarray]:
 
 def _nothing_moves(value: float, units: int, *, scale: Scale, level: float, note: str) -> Interval:
     """The figure is the same whichever unit is left out: at an edge n of n units, elsewhere no error at all."""
-    at_lower, at_upper = value <= scale.lower + 1e-12, value >= scale.upper - 1e-12
+    hair = 1e-12 if scale.bounded else 0.0
+    at_lower, at_upper = value <= scale.lower + hair, value >= scale.upper - hair
     if not at_lower and not at_upper:
         return Interval(value, value, value, 0.0, units - 1.0, "the same whichever unit is left out", note)
-    if np.isinf(scale.upper):
-        return Interval(value, note="every unit is at 0: no interval")
+    if not scale.bounded:
+        return Interval(value, note=f"every unit is at {value:g}: no interval")
     reach = (scale.upper - scale.lower) * (1 - ((1 - level) / 2) ** (1 / units))
     low, high = (scale.lower, scale.lower + reach) if at_lower else (scale.upper - reach, scale.upper)
     return Interval(value, low, high, None, None, f"{units} of {units} units, Clopper-Pearson", note)

@@ -3,7 +3,7 @@
     index       the piece's name; a piece is a record or a box of one
     who         record, fold, unit
     groups      the lineage, batch and strata columns of the cohort, by their own names
-    numbers     what the figures are computed from, written by `segmentation_row` and `classification_row`
+    numbers     what the figures are computed from, written by the `..._row` functions below
 
 Everything that is said of a model can be computed again from this table alone, by anybody: counts rather than images
 for a segmentation, probabilities for a classification. A cohort column that bears the name of one of our own columns
@@ -14,6 +14,7 @@ stands here as "cohort.NAME".
                      reliability_i           JSON [[samples], [sum of probability], [samples of the class]] by bin
                      brier_sum samples       squared error of the probabilities, summed over samples
     classification   truth p_0 p_1 ...       for several labels truth_0 truth_1 ... instead of truth
+    regression       truth answer            finite numbers, in the unit that `measured_in` names
 
 Figures are `scores`; pictures are not kept here.
 """
@@ -21,7 +22,7 @@ Figures are `scores`; pictures are not kept here.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +33,18 @@ from hypercolumn.evaluation.calibration import BINS, reliability_counts
 from hypercolumn.evaluation.overlap import blocks, counts
 from hypercolumn.evaluation.surface import surface_distances
 
-SEGMENTATION, CLASSIFICATION = "segmentation", "classification"
+SEGMENTATION, CLASSIFICATION, REGRESSION = "segmentation", "classification", "regression"
 KINDS: Mapping[str, tuple[str, ...]] = {
     SEGMENTATION: ("mask", "instances"),
     CLASSIFICATION: ("class", "grade", "labels"),
+    REGRESSION: ("number",),
 }
 """What may be predicted, and the kinds of target that ask for it."""
 
 WHO = ("record", "fold", "unit")
 
 _OWN = re.compile(
-    r"(record|fold|unit|piece|truth|truth_\d+|p_\d+|(tp|fp|fn|tn)_\d+|surface_\w+_\d+|reliability_\d+|"
+    r"(record|fold|unit|piece|truth|answer|truth_\d+|p_\d+|(tp|fp|fn|tn)_\d+|surface_\w+_\d+|reliability_\d+|"
     r"distance_unit|brier_sum|samples)"
 )
 
@@ -50,6 +52,8 @@ _OWN = re.compile(
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """The table of everything that was predicted, and what its numbers mean.
+
+    `classes` is empty where a number is predicted; `measured_in` is then its unit.
 
     >>> rows = {name: {"record": name, "fold": "1", "unit": "anna", "site": "Bern"} for name in ("a", "b")}
     >>> rows["a"] |= classification_row(1, np.array([0.2, 0.8]))
@@ -63,10 +67,11 @@ class Predictions:
     target_kind: str
     classes: tuple[str, ...]
     groups: tuple[str, ...] = ()
+    measured_in: str = ""
 
     def __post_init__(self) -> None:
         if self.target_kind not in {name for names in KINDS.values() for name in names}:
-            raise InvalidArgument("target_kind", self.target_kind, fix="use class, grade, labels, mask or instances")
+            raise InvalidArgument("target_kind", self.target_kind, fix=f"use {', '.join(sum(KINDS.values(), ()))}")
         numbers = _numbers_needed(self.target_kind, len(self.classes))
         missing = [name for name in (*WHO, *self.groups, *numbers) if name not in self.table.columns]
         if missing:
@@ -91,6 +96,9 @@ class Predictions:
 
     def _check_numbers(self) -> None:
         """Numbers that no prediction can have, in a table that somebody else may have made."""
+        if self.kind == REGRESSION:
+            self._check_finite()
+            return
         numbers = [name for name in _numbers_needed(self.target_kind, len(self.classes)) if name != "distance_unit"]
         truths = [name for name in numbers if name.startswith("truth")]
         highest = {name: 1.0 for name in numbers if name.startswith("p_")} | dict.fromkeys(truths, 1.0)
@@ -110,6 +118,18 @@ class Predictions:
                     fix="classes are counted from 0, and probabilities run from 0 to 1",
                 )
 
+    def _check_finite(self) -> None:
+        for name in ("truth", "answer"):
+            values = pd.to_numeric(self.table[name], errors="coerce").to_numpy(float)
+            if not np.isfinite(values).all():
+                place = int(np.flatnonzero(~np.isfinite(values))[0])
+                raise ManifestError(
+                    f"{name} = {self.table[name].iloc[place]!r} cannot be",
+                    where=str(self.table.index[place]),
+                    why="it is no finite number",
+                    fix="give a finite number, or leave the piece out",
+                )
+
     @classmethod
     def from_rows(
         cls,
@@ -118,17 +138,18 @@ class Predictions:
         target_kind: str,
         classes: Sequence[str],
         groups: Sequence[str] = (),
+        measured_in: str = "",
     ) -> "Predictions":
         """From one mapping a piece: record, fold, unit, the group columns, and what a row constructor gave."""
         table = pd.DataFrame.from_records(list(rows.values()), index=pd.Index(list(rows), name="piece", dtype="object"))
         for name in (*WHO, *groups):
             if name in table:
                 table[name] = _as_text(table[name])
-        return cls(table, target_kind, tuple(classes), tuple(groups))
+        return cls(table, target_kind, tuple(classes), tuple(groups), measured_in)
 
     @property
     def kind(self) -> str:
-        """Either "segmentation" or "classification"."""
+        """One of "segmentation", "classification" and "regression"."""
         return next(kind for kind, targets in KINDS.items() if self.target_kind in targets)
 
     def __len__(self) -> int:
@@ -136,7 +157,7 @@ class Predictions:
 
     def select(self, pieces: Iterable[str]) -> "Predictions":
         """The same of these pieces alone."""
-        return Predictions(self.table.loc[list(pieces)], self.target_kind, self.classes, self.groups)
+        return replace(self, table=self.table.loc[list(pieces)])
 
     def write(self, path: Path | str) -> tuple[Path, ...]:
         """Write `path`.csv for people, `path`.parquet for programs and `path`.json for what the numbers mean."""
@@ -144,7 +165,7 @@ class Predictions:
         table, sheet, meaning = (stem.with_name(stem.name + end) for end in (".parquet", ".csv", ".json"))
         self.table.to_parquet(table)
         self.table.to_csv(sheet, lineterminator="\n")
-        described = {"target_kind": self.target_kind, "classes": self.classes, "groups": self.groups}
+        described = {name: getattr(self, name) for name in ("target_kind", "classes", "groups", "measured_in")}
         meaning.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         return table, sheet, meaning
 
@@ -169,7 +190,8 @@ class Predictions:
             read.index = pd.Index(read.index.to_list(), name="piece", dtype="object")
             for name in (*WHO, *described["groups"]):
                 read[name] = _as_text(read[name])
-            return cls(read, described["target_kind"], tuple(described["classes"]), tuple(described["groups"]))
+            meant = (described["target_kind"], tuple(described["classes"]), tuple(described["groups"]))
+            return cls(read, *meant, described.get("measured_in", ""))
         except (OSError, KeyError, TypeError, ValueError) as error:
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ManifestError("the predictions cannot be read", where=str(stem), why=why) from None
@@ -180,6 +202,8 @@ def _numbers_needed(target_kind: str, classes: int) -> tuple[str, ...]:
     each = range(classes)
     if target_kind in KINDS[SEGMENTATION]:
         return (*(f"{kind}_{index}" for index in each for kind in ("tp", "fp", "fn", "tn")), "distance_unit")
+    if target_kind in KINDS[REGRESSION]:
+        return ("truth", "answer")
     truth = tuple(f"truth_{index}" for index in each) if target_kind == "labels" else ("truth",)
     return (*truth, *(f"p_{index}" for index in each))
 
@@ -276,3 +300,15 @@ def classification_row(
     if answer.shape != given.shape:
         raise ShapeMismatch(f"truth names {answer.size} labels and the prediction {given.size}")
     return {f"truth_{index}": int(value) for index, value in enumerate(answer)} | chances
+
+
+def regression_row(truth: float, answer: float) -> dict[str, object]:
+    """The two numbers of one piece, in one unit.
+
+    >>> regression_row(12.5, 11.0)
+    {'truth': 12.5, 'answer': 11.0}
+    """
+    for name, value in (("truth", truth), ("answer", answer)):
+        if not np.isfinite(value):
+            raise InvalidArgument(name, value, fix="give a finite number")
+    return {"truth": float(truth), "answer": float(answer)}

@@ -1,4 +1,4 @@
-"""Classification without a network: what a glance at an image, at its file or at its label on the shelf already tells.
+"""An answer a record without a network: what a glance at an image, at its file or at its label on the shelf tells.
 
     majority class       how often each class stands in the training pieces
     mean intensities     mean, standard deviation and five quantiles of each channel
@@ -6,13 +6,14 @@
     metadata alone       the columns named (scanner, site, date): categories and numbers, no pixel at all
     thumbnail pixels     the image averaged down to some 256 values a channel
 
-All but the first are a logistic regression on standardised numbers, one for each label where there are several. With
-more than two classes they weigh classes alike, since the headline (balanced accuracy, kappa) does. Image size and
-metadata should tell nothing; where they do, so may a network have been told.
+All but the first are a logistic regression on standardised numbers, one for each label where there are several; a
+measured number is learnt by ridge regression on the same (`number_baselines`). With more than two classes they weigh
+classes alike, since the headline (balanced accuracy, kappa) does. Image size and metadata should tell nothing; where
+they do, so may a network have been told.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from hypercolumn.evaluation.number_baselines import ConstantNumber, FittedNumber, Glance, fit_number, same_for_all
 
 RECORDS = 5_000
 """A thumbnail's pixels are learnt from at most so many records."""
@@ -59,10 +62,6 @@ class ConstantRecord:
         return self.shares.copy()
 
 
-Glance = Callable[[np.ndarray, pd.Series], np.ndarray]
-"""A few numbers of one record, from its image and its row of metadata."""
-
-
 @dataclass(frozen=True)
 class MeanIntensities:
     """Mean, standard deviation and quantiles of each channel."""
@@ -71,9 +70,7 @@ class MeanIntensities:
     classes: int
     name: str = "mean intensities"
 
-    def fit(
-        self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame
-    ) -> "FittedRecord":
+    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> "Learnt":
         return _fit(intensities, _numbers(intensities, images, metadata), targets, self.target_kind, self.classes)
 
 
@@ -85,13 +82,13 @@ class ImageSize:
     classes: int
     name: str = "image size"
 
-    def fit(
-        self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame
-    ) -> "FittedRecord | ConstantRecord":
+    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> "Learnt":
         numbers = _numbers(size, images, metadata)
         if (numbers == numbers[0]).all():
-            shares = _matrix(targets, self.target_kind, self.classes).mean(axis=0)
-            return ConstantRecord(shares, "all images and files have the same size: nothing to learn")
+            note = "all images and files have the same size: nothing to learn"
+            if self.target_kind == "number":
+                return same_for_all(targets, note)
+            return ConstantRecord(_matrix(targets, self.target_kind, self.classes).mean(axis=0), note)
         return _fit(size, numbers, targets, self.target_kind, self.classes)
 
 
@@ -110,9 +107,7 @@ class MetadataAlone:
     columns: tuple[str, ...]
     name: str = "metadata alone"
 
-    def fit(
-        self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame
-    ) -> "FittedRecord":
+    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> "Learnt":
         glance = MetadataGlance.of(metadata, self.columns)
         numbers = np.stack([glance.encode(row) for _, row in metadata.iterrows()])
         return _fit(glance, numbers, targets, self.target_kind, self.classes)
@@ -168,9 +163,7 @@ class ThumbnailPixels:
     name: str = "thumbnail pixels"
     seed: int = 0
 
-    def fit(
-        self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame
-    ) -> "FittedRecord":
+    def fit(self, images: Sequence[np.ndarray], targets: Sequence[np.ndarray], metadata: pd.DataFrame) -> "Learnt":
         chosen = np.sort(np.random.default_rng(self.seed).permutation(len(images))[:RECORDS]).tolist()
         numbers = np.stack([thumbnail_values(images[index], metadata.iloc[index]) for index in chosen])
         return _fit(thumbnail_values, numbers, [targets[index] for index in chosen], self.target_kind, self.classes)
@@ -197,6 +190,10 @@ class FittedRecord:
             chances = np.zeros(len(self.shares))
             chances[self.models[0].classes_] = self.models[0].predict_proba(numbers)[0]
         return chances
+
+
+Learnt = FittedRecord | ConstantRecord | FittedNumber | ConstantNumber
+"""What comes of a fit."""
 
 
 def intensities(image: np.ndarray, metadata: pd.Series) -> np.ndarray:
@@ -260,9 +257,9 @@ def _matrix(targets: Sequence[np.ndarray], target_kind: str, classes: int) -> np
     return np.eye(classes, dtype=int)[np.asarray([int(target) for target in targets])]
 
 
-def _fit(
-    glance: Glance, numbers: np.ndarray, targets: Sequence[np.ndarray], target_kind: str, classes: int
-) -> FittedRecord:
+def _fit(glance: Glance, numbers: np.ndarray, targets: Sequence[np.ndarray], target_kind: str, classes: int) -> Learnt:
+    if target_kind == "number":
+        return fit_number(glance, numbers, targets)
     matrix = _matrix(targets, target_kind, classes)
     several = target_kind == "labels"
     answers = list(matrix.T) if several else [matrix.argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""The reliability curve: of what was called 80 % likely, how much was true?
+"""The reliability curve: of what was called 80 % likely, how much was true? A number has no such curve.
 
     one point a bin      mean predicted probability  against  observed frequency
 
@@ -14,7 +14,7 @@ from scipy import stats
 
 from hypercolumn.evaluation.calibration import reliability_counts
 from hypercolumn.evaluation.classification_figures import label_truth, probabilities
-from hypercolumn.evaluation.predictions import SEGMENTATION, Predictions
+from hypercolumn.evaluation.predictions import REGRESSION, SEGMENTATION, Predictions
 from hypercolumn.evaluation.segmentation_figures import reliability_bins
 
 
@@ -31,7 +31,7 @@ class ReliabilityCurve:
 
 
 def reliability_curves(predictions: Predictions) -> list[ReliabilityCurve]:
-    """One curve a class, the background left out; of two classes the second alone says it all.
+    """One curve a class, the background left out; of two classes the second alone says it all; none of a number.
 
     >>> rows = {str(index): {"record": str(index), "fold": "1", "unit": str(index)} for index in range(4)}
     >>> from hypercolumn.evaluation.predictions import classification_row
@@ -48,7 +48,7 @@ def reliability_curves(predictions: Predictions) -> list[ReliabilityCurve]:
 
 def _counted(predictions: Predictions) -> Iterator[tuple[str, np.ndarray]]:
     """Each class with its counts (3, bin): how many, sum of probability, how many true."""
-    if not len(predictions):
+    if not len(predictions) or predictions.kind == REGRESSION:
         return
     if predictions.kind == SEGMENTATION:
         for index, label in enumerate(predictions.classes[1:], start=1):

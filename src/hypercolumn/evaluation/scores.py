@@ -7,6 +7,7 @@ The headline is one figure a kind, chosen here and not by whoever has seen the r
     several classes      balanced accuracy
     grades               quadratic weighted kappa
     several labels       AUROC, mean over labels
+    a number             mean absolute error in the unit of the number, every unit of analysis weighing the same
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from hypercolumn.evaluation.classification_figures import classification_figures
 from hypercolumn.evaluation.figures import Figure
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
 from hypercolumn.evaluation.intervals import Interval, interval
-from hypercolumn.evaluation.predictions import SEGMENTATION, Predictions
+from hypercolumn.evaluation.predictions import REGRESSION, SEGMENTATION, Predictions
+from hypercolumn.evaluation.regression_figures import MEAN_ABSOLUTE_ERROR, in_unit, regression_figures
 from hypercolumn.evaluation.score import Score
 from hypercolumn.evaluation.segmentation_figures import segmentation_figures
 
@@ -44,6 +46,8 @@ def figures(predictions: Predictions, *, unit: str = "units") -> Iterator[Figure
     """The figures behind `scores`, not yet computed."""
     if predictions.kind == SEGMENTATION:
         return segmentation_figures(predictions, noun=unit)
+    if predictions.kind == REGRESSION:
+        return regression_figures(predictions, noun=unit)
     return classification_figures(predictions, noun=unit)
 
 
@@ -59,6 +63,8 @@ def headline(predictions: Predictions) -> str:
     """
     if predictions.kind == SEGMENTATION:
         return "Dice"
+    if predictions.kind == REGRESSION:
+        return in_unit(MEAN_ABSOLUTE_ERROR, predictions.measured_in)
     if predictions.target_kind == "grade":
         return "quadratic weighted kappa"
     if predictions.target_kind == "labels" or len(predictions.classes) == 2:
@@ -184,4 +190,5 @@ def _of_interval(figure: Figure, found: Interval, *, noun: str) -> Score:
         label=figure.label,
         method=found.method.replace("units", noun),
         note=note,
+        better=figure.better,
     )

@@ -23,6 +23,7 @@ from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, average
 from hypercolumn.evaluation.intervals import DISTANCE, FEW_UNITS_POOLED, Scale
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.predictions import Predictions
+from hypercolumn.evaluation.score import Better
 
 _ABSENT = "the class is in no truth and in no prediction"
 
@@ -89,21 +90,38 @@ def _distances(table: pd.DataFrame, rows: Rows, labels: list[tuple[str, list[int
             lacking = len(table) - rows.records_of(~np.isnan(values[:, members]).all(axis=1))
             note = f"{lacking} of {len(table)} records have no surface to measure between" if lacking else ""
             metric = f"{named} ({measured_in[0]})" if len(measured_in) == 1 else named
-            yield averaged(rows, by_unit[:, members], metric, label, scale=DISTANCE, reason=reason, note=note)
+            yield averaged(
+                rows,
+                by_unit[:, members],
+                metric,
+                label,
+                scale=DISTANCE,
+                reason=reason,
+                note=note,
+                better=Better.LOWER,
+            )
 
 
 def _calibration(predictions: Predictions, rows: Rows, labels: list[tuple[str, list[int]]]) -> Iterator[Figure]:
     table = predictions.table
     upper = 1.0 if len(predictions.classes) == 2 else 2.0
     both = table[["brier_sum", "samples"]].to_numpy(float)
-    yield additive(rows, both, lambda totals: ratio(totals[:, 0], totals[:, 1]), "Brier score", scale=Scale(0.0, upper))
+    yield additive(
+        rows,
+        both,
+        lambda totals: ratio(totals[:, 0], totals[:, 1]),
+        "Brier score",
+        scale=Scale(0.0, upper),
+        better=Better.LOWER,
+    )
     for label, members in labels:
         bins = np.stack([reliability_bins(table, index + 1) for index in members], axis=1)  # (row, class, 3, bin)
 
         def error(totals: np.ndarray, shape: tuple[int, ...] = bins.shape[1:]) -> np.ndarray:
             return mean_of_defined(expected_calibration_error(totals.reshape(len(totals), *shape)))
 
-        yield additive(rows, bins.reshape(len(bins), -1), error, "expected calibration error", label, note=BIASED)
+        flat = bins.reshape(len(bins), -1)
+        yield additive(rows, flat, error, "expected calibration error", label, note=BIASED, better=Better.LOWER)
 
 
 def reliability_bins(table: pd.DataFrame, index: int) -> np.ndarray:

@@ -4,6 +4,7 @@ A report computes nothing: it takes a `ReportContent` full of numbers, words and
 """
 
 from hypercolumn.report.content import (
+    Agreement,
     Baseline,
     Case,
     CertificateSummary,
@@ -32,6 +33,7 @@ from hypercolumn.report.files import write
 from hypercolumn.report.page import render
 
 __all__ = [
+    "Agreement",
     "Baseline",
     "Case",
     "CertificateSummary",

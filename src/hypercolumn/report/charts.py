@@ -118,6 +118,15 @@ def joined(lines: Iterable[object], name: str) -> list:
     return [value for line in lines for value in getattr(line, name)]
 
 
+def values(points: Iterable[tuple]) -> list[float]:
+    """Everything that points (name, across, up) hold along either axis, for one axis that serves both.
+
+    >>> values([("p7", 1.5, 2.0), ("p8", 3.0, 2.5)])
+    [1.5, 2.0, 3.0, 2.5]
+    """
+    return [value for _, across, up in points for value in (across, up)]
+
+
 def value_at(steps: Sequence[int], values: Sequence[float | None], step: int | None) -> float | None:
     """The value at a step, or None where there is none.
 

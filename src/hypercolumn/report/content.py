@@ -156,6 +156,17 @@ class Reliability:
 
 
 @dataclass(frozen=True, eq=False)
+class Agreement:
+    """Each number answered beside the one known, both in `measured_in`, one of each a record."""
+
+    records: Sequence[str]
+    truth: Sequence[float]
+    answer: Sequence[float]
+    measured_in: str = ""
+    metric: str = "agreement"
+
+
+@dataclass(frozen=True, eq=False)
 class OperatingCurve:
     """Receiver operating characteristic of one class, with the area under it as a score."""
 
@@ -276,6 +287,7 @@ class ReportContent:
     forests: tuple[Forest, ...] = ()
     confusion: Confusion | None = None
     reliability: tuple[Reliability, ...] = ()
+    agreement: Agreement | None = None
     operating_curves: tuple[OperatingCurve, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     pairs: tuple[Pair, ...] = ()

@@ -28,6 +28,7 @@ def tables(content: ReportContent) -> dict[str, list[Row]]:
         "characteristics": _characteristics(content),
         "learning_curves": _learning_curves(content),
         "reliability": _reliability(content),
+        "agreement": _agreement(content),
         "operating_curves": _operating_curves(content),
         "confusion": _confusion(content),
         "cases": _cases(content),
@@ -38,13 +39,13 @@ def tables(content: ReportContent) -> dict[str, list[Row]]:
 
 
 def _scores(content: ReportContent) -> Iterator[Row]:
-    measured = ["value", "low", "high", "unit", "units", "records", "method", "note"]
+    measured = ["value", "low", "high", "unit", "units", "records", "method", "note", "better"]
     yield ["table", "row", "title", "metric", "label", *measured, "interpretable"]
     for place, row, score in content.every_score():
         yield [
             *(place, row, score.title(content.generalises_to), score.metric, score.label),
             *(finite(score.value), finite(score.low), finite(score.high)),
-            *(score.unit, score.units, score.records, score.method, score.note),
+            *(score.unit, score.units, score.records, score.method, score.note, str(score.better)),
             "no" if content.spoiled_by(score.metric) else "yes",
         ]
 
@@ -89,6 +90,13 @@ def _reliability(content: ReportContent) -> Iterator[Row]:
     for line in content.reliability:
         for *point, count in zip(line.predicted, line.observed, line.low, line.high, line.counts, strict=True):
             yield [line.label, *(finite(value) for value in point), count]
+
+
+def _agreement(content: ReportContent) -> Iterator[Row]:
+    yield ["record", "truth", "answer", "measured_in"]
+    shown = content.agreement
+    for record, *pair in zip(shown.records, shown.truth, shown.answer, strict=True) if shown else ():
+        yield [record, *(finite(value) for value in pair), shown.measured_in if shown else ""]
 
 
 def _operating_curves(content: ReportContent) -> Iterator[Row]:

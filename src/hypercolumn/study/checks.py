@@ -6,7 +6,7 @@ No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of 
 is shown before it is obeyed: the check stops until the study file says what to do with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from hypercolumn.data import (
 )
 from hypercolumn.data.site_preserving import site_preserving
 from hypercolumn.errors import DataProblems, GateFailed, SplitError
+from hypercolumn.study.balancing import balanced_labels, require_differences
 from hypercolumn.study.material import Material
 from hypercolumn.study.study_file import SplitSection, StudyFile
 
@@ -74,6 +75,7 @@ def preflight(
     cluster of look-alikes waits for the user's word, SplitError where no split can be had.
     """
     cohort = material.cohort
+    require_differences(material, cohort.records, where=f"column {cohort.columns.target!r}")
     regions = asked.split.kind == "regions"
     stage(f"looking for copies among {len(cohort):,} records")
     similarity = find_duplicates(cohort, material.image)
@@ -96,10 +98,11 @@ def preflight(
     ]
     stage("splitting")
     clusters = tuple(obeyed)
-    split = make_split(material, asked, clusters=clusters, network_fields=network_fields)
-    certificate = certify(
-        split, cohort, clusters=clusters, target_files=material.dense, labels=material.labels, full=full
-    )
+    labels = balanced_labels(material, asked, clusters=clusters)
+    split = make_split(material, asked, labels=labels, clusters=clusters, network_fields=network_fields)
+    for fold in split.folds:
+        require_differences(material, (piece.record for piece in fold.training), where=f"training side of {fold.name}")
+    certificate = certify(split, cohort, clusters=clusters, target_files=material.dense, labels=labels, full=full)
     findings = (
         *audit.lineage(cohort, split),
         *audit.duplicates(cohort, similarity, split, units=units),
@@ -109,11 +112,16 @@ def preflight(
 
 
 def make_split(
-    material: Material, asked: StudyFile, *, clusters: tuple[tuple[str, ...], ...], network_fields: tuple[int, ...]
+    material: Material,
+    asked: StudyFile,
+    *,
+    labels: Mapping[str, tuple[str, ...]],
+    clusters: tuple[tuple[str, ...], ...],
+    network_fields: tuple[int, ...],
 ) -> Split:
-    """The split that the study file asks for."""
+    """The split that the study file asks for, balanced over `labels`."""
     cohort, section, seed = material.cohort, asked.split, asked.seed
-    labels, validation, speaks_of = material.labels, section.validation, asked.generalises_to
+    validation, speaks_of = section.validation, asked.generalises_to
     if section.kind == "folds":
         return k_folds(
             cohort,

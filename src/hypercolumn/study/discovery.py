@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from hypercolumn.data import channel_groups, read_header, read_image, read_labels, read_table
+from hypercolumn.data.table import text_of
 from hypercolumn.errors import DataError, HypercolumnError
 
 IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
@@ -44,10 +45,29 @@ ROLES = {
         "operator",
     ),
     "strata": ("sex", "gender", "age_band", "age_group", "ethnicity", "subtype", "stage"),
-    "target": ("label", "class", "diagnosis", "grade", "target", "category", "outcome"),
+    "target": (
+        "label",
+        "class",
+        "diagnosis",
+        "grade",
+        "target",
+        "category",
+        "outcome",
+        "measurement",
+        "value",
+        "score",
+    ),
     "kind": ("type", "modality", "source", "origin", "imaging"),
 }
 """Words that a column's name is looked through for, by the role that they suggest."""
+
+
+MOST_CLASSES = 20
+FEWEST_NUMBERS = 5
+"""More different numbers than the first are no classes; nor are this many that hardly repeat."""
+
+UNITS = ("nm", "um", "mm", "cm", "m", "ug", "mg", "g", "kg", "ml", "l", "s", "min", "h", "days", "months", "years")
+"""Units that the name of a column may end in."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,7 @@ class Guess:
     strata: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     free: tuple[str, ...] = field(default=())
+    unit: str = ""
 
     @property
     def by_region(self) -> bool:
@@ -151,7 +172,8 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
         raise DataError(
             "no answer to learn was found",
             where=folder.name,
-            why="there are no label images, no folder a class, and no column called label, class, diagnosis or grade",
+            why="there are no label images, no folder a class, and no column called label, class, diagnosis, grade or "
+            "measurement",
             fix="add a folder of label images named like the images, or a CSV with a label column",
         )
     table = table[table[target].notna() & (table[target] != "")].reset_index(drop=True)
@@ -198,6 +220,7 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
         strata,
         tuple(reasons),
         free,
+        _unit_in(target) if kind == "number" else "",
     )
 
 
@@ -205,6 +228,11 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     """What kind of answer a column holds: label images are opened, a few of them, to see."""
     cells = [str(cell) for cell in table[target]]
     if PurePosixPath(cells[0]).suffix.lower() not in IMAGES:
+        numbers = _numbers(table[target])
+        if numbers is not None:
+            low, high, different = min(numbers), max(numbers), len(set(numbers))
+            why = f"{different} different numbers from {low:g} to {high:g} over {len(numbers)} records"
+            return "number", (), f"column {target!r} holds {why}: too many for classes, so a measured number"
         values = tuple(
             sorted(
                 {
@@ -246,6 +274,38 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
         dict(zip(names, values_sorted, strict=True)),
         f"label images hold the values {', '.join(map(str, values_sorted))}: one a class",
     )
+
+
+def _numbers(column: pd.Series) -> list[float] | None:
+    """The cells as numbers, where they are numbers that hardly repeat or are many; None where they can be classes.
+
+    Raises DataError for numbers with a decimal comma.
+    """
+    cells = [text_of(cell) for cell in column]
+    if all(re.fullmatch(r"[-+]?\d+([.,]\d+)?", cell) for cell in cells) and any("," in cell for cell in cells):
+        shown = next(cell for cell in cells if "," in cell)
+        raise DataError(
+            f"column {column.name!r} holds numbers with a decimal comma",
+            why=f"such as {shown}, which may be read as two numbers or as thousands",
+            fix=f"write them with a point: {shown.replace(',', '.')}",
+        )
+    try:
+        numbers = [float(cell) for cell in cells]
+    except ValueError:
+        return None
+    different = len(set(numbers))
+    many = different > MOST_CLASSES or (different >= FEWEST_NUMBERS and 2 * different > len(numbers))
+    return numbers if many and np.isfinite(numbers).all() else None
+
+
+def _unit_in(column: str) -> str:
+    """The unit that a column's name ends in, where it is one: "diameter_mm".
+
+    >>> _unit_in("diameter_mm"), _unit_in("age")
+    ('mm', '')
+    """
+    last = re.split(r"[^A-Za-z]+", column.strip("_ )]"))[-1]
+    return last if last in UNITS and last != column else ""
 
 
 def _stack(folder: Path, table: pd.DataFrame) -> str | None:

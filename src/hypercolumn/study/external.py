@@ -16,8 +16,10 @@ from hypercolumn.data import (
     Cohort,
     Columns,
     Fold,
+    NumberTarget,
     Piece,
     Split,
+    Target,
     channel_groups,
     find_duplicates,
     read_image,
@@ -31,7 +33,7 @@ from hypercolumn.study.discovery import IMAGES
 from hypercolumn.study.pipeline import table
 from hypercolumn.study.predicting import Ensemble, decode, group_names, load_trained, predicted_rows
 from hypercolumn.study.progress import Watcher
-from hypercolumn.study.reporting import forests, lights, noun, reliability
+from hypercolumn.study.reporting import agreement, forests, lights, noun, reliability
 from hypercolumn.study.run import Run, lead_of, write_findings
 from hypercolumn.study.study import Study
 
@@ -64,15 +66,15 @@ def load_ensemble(run: Run, *, fold: str | None, memory_bytes: int) -> Ensemble:
 def predict_files(
     folder: Path, inputs: Sequence[Path], out: Path, *, fold: str | None, memory_bytes: int, watcher: Watcher
 ) -> tuple[list[Path], list[HypercolumnError]]:
-    """Predict images and write label images (or a table of probabilities) into `out`; a bad file does not end the
-    batch.
+    """Predict images and write label images (or a table of probabilities, or of numbers with their unit) into `out`; a
+    bad file does not end the batch.
 
     The inputs are never written beside. Returns what was written, and the errors of the files that were set aside.
     """
     run = Run.open(folder)
     asked = Study.read(run.folder / "study.yaml").asked
     model = load_ensemble(run, fold=fold, memory_bytes=memory_bytes)
-    task, classes = model.members[0].task, tuple(asked.target.target().classes)  # type: ignore[union-attr]
+    task, target = model.members[0].task, asked.target.target()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,14 +94,21 @@ def predict_files(
                 )
                 written.append(path)
             else:
-                chances = zip(classes, probabilities, strict=True)
-                rows.append({"record": name} | {f"p_{label}": f"{chance:.6f}" for label, chance in chances})
+                rows.append({"record": name} | _answer(target, probabilities))
                 written.append(out / "predictions.csv")
         except HypercolumnError as error:
             failed.append(error)
     if rows:
         pd.DataFrame(rows).to_csv(out / "predictions.csv", index=False, lineterminator="\n")
     return written, failed
+
+
+def _answer(target: Target, probabilities: np.ndarray) -> dict[str, object]:
+    """The cells of one record: a probability a class, or the number and its unit."""
+    if isinstance(target, NumberTarget):
+        return {"number": float(probabilities[0]), "unit": target.unit}
+    chances = zip(target.classes, probabilities, strict=True)
+    return {f"p_{label}": f"{chance:.6f}" for label, chance in chances}
 
 
 def evaluate_on(
@@ -150,6 +159,7 @@ def evaluate_on(
             scores=tuple(report.ScoreRow(score, headline=score == lead) for score in found),
             forests=forests(predictions, lead, unit),
             reliability=reliability(predictions),
+            agreement=agreement(predictions),
             unit=unit,
         ),
         place,

@@ -3,6 +3,7 @@
 Nothing here ever sees a validation or test piece, so a plan cannot carry knowledge across the split.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ class Fingerprint:
     image; `counts` are samples (masks) or records (labels) for each class, `units` the independent units that hold
     each class; `object_size` is the median diameter in samples of what is not background, or None, and `size_spread` by
     what factor that of one record commonly differs from another's. `grey_share` is the share of records whose channels
-    are all alike.
+    are all alike. `sites` counts the records of each site, where sites are known. Numbers have no
+    classes to count: `mean` and `deviation` say where they lie.
     """
 
     records: int
@@ -38,6 +40,9 @@ class Fingerprint:
     object_size: float | None
     size_spread: float = 1.0
     grey_share: float = 0.0
+    mean: float | None = None
+    deviation: float | None = None
+    sites: tuple[int, ...] = ()
 
 
 def fingerprint(
@@ -48,6 +53,7 @@ def fingerprint(
     unit_of: Mapping[str, str],
     classes: int,
     labels: Callable[[str], np.ndarray] | None,
+    site_of: Callable[[str], str] | None = None,
 ) -> Fingerprint:
     """Look at the training pieces; `read` gives a raw array (channel, *space) and its label image or None."""
     chosen = [
@@ -69,17 +75,18 @@ def fingerprint(
             counts += found
             _hold(holders, np.flatnonzero(found), unit_of.get(piece.name, piece.record))
             sizes.append(_object_size(mask))
-    if labels is not None:
+    numbers = np.array([labels(piece.record) for piece in pieces]) if labels is not None and not classes else None
+    if labels is not None and classes:
         for piece in pieces:
             present = np.atleast_1d(labels(piece.record))
             indices = np.flatnonzero(present) if present.size > 1 or present.dtype.kind == "f" else present.astype(int)
-            if classes:
-                counts[indices] += 1
-                _hold(holders, indices, unit_of.get(piece.name, piece.record))
+            counts[indices] += 1
+            _hold(holders, indices, unit_of.get(piece.name, piece.record))
     all_shapes = np.array([shapes[piece.name] for piece in pieces])
     known_sizes = [size for size in sizes if size is not None]
+    records = {piece.record for piece in pieces}
     return Fingerprint(
-        records=len({piece.record for piece in pieces}),
+        records=len(records),
         units=len({unit_of.get(piece.name, piece.record) for piece in pieces}),
         dims=all_shapes.shape[1],
         channels=channels,
@@ -91,7 +98,15 @@ def fingerprint(
         object_size=float(np.median(known_sizes)) if known_sizes else None,
         size_spread=float(np.exp(np.std(np.log(known_sizes)))) if known_sizes else 1.0,
         grey_share=float(np.mean(grey)),
+        mean=None if numbers is None else float(numbers.mean()),
+        deviation=None if numbers is None else _deviation(numbers),
+        sites=tuple(Counter(map(site_of, sorted(records))).values()) if site_of is not None else (),
     )
+
+
+def _deviation(numbers: np.ndarray) -> float:
+    """The standard deviation, and exactly 0 where all numbers are alike."""
+    return float(numbers.std()) if numbers.min() < numbers.max() else 0.0
 
 
 def _hold(holders: list[set[str]], indices: np.ndarray, unit: str) -> None:

@@ -65,6 +65,7 @@ def prepare(
         unit_of=unit_of,
         classes=len(material.classes),
         labels=None if material.dense else material.label,
+        site_of=material.site_of,
     )
     plan = make_plan(
         seen,

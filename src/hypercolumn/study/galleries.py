@@ -9,7 +9,7 @@ from hypercolumn import report
 from hypercolumn.audit import Finding
 from hypercolumn.data import Piece, Split, read_image
 from hypercolumn.errors import HypercolumnError
-from hypercolumn.evaluation import Predictions
+from hypercolumn.evaluation import Better, Predictions, in_unit, shown
 from hypercolumn.evaluation.overlap import dice
 from hypercolumn.study.material import Material, in_box
 from hypercolumn.study.predicting import decode, load_trained
@@ -19,30 +19,36 @@ EACH = 3
 LARGEST_SIDE = 480
 
 
-def case_values(predictions: Predictions) -> tuple[str, np.ndarray]:
-    """One number a piece to order the cases by: Dice over the foreground, or the probability of the truth."""
+def case_values(predictions: Predictions) -> tuple[str, np.ndarray, Better]:
+    """One number a piece to order the cases by, and which way it is better: Dice over the foreground, the probability
+    of the truth, or the absolute error of a number.
+    """
     table = predictions.table
     if predictions.kind == "segmentation":
         foreground = range(1, len(predictions.classes))
         sums = [
             np.sum([table[f"{part}_{index}"].to_numpy() for index in foreground], axis=0) for part in ("tp", "fp", "fn")
         ]
-        return "Dice", np.asarray(dice(*sums), dtype=float)
+        return "Dice", np.asarray(dice(*sums), dtype=float), Better.HIGHER
+    if predictions.kind == "regression":
+        apart = (table["answer"] - table["truth"]).abs().to_numpy(float)
+        return in_unit("absolute error", predictions.measured_in), apart, Better.LOWER
     names = [f"p_{index}" for index in range(len(predictions.classes))]
     given = table[names].to_numpy()
     if predictions.target_kind == "labels":
         truth = table[[f"truth_{index}" for index in range(len(predictions.classes))]].to_numpy()
-        return "mean probability of the truth", np.where(truth > 0, given, 1 - given).mean(1)
-    return "probability of the truth", given[np.arange(len(given)), table["truth"].to_numpy().astype(int)]
+        return "mean probability of the truth", np.where(truth > 0, given, 1 - given).mean(1), Better.HIGHER
+    true = given[np.arange(len(given)), table["truth"].to_numpy().astype(int)]
+    return "probability of the truth", true, Better.HIGHER
 
 
 def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
     """Best, median and worst cases; a word instead where the data or the weights are not at hand."""
     from hypercolumn.study.study import Study
 
-    metric, values = case_values(predictions)
+    metric, values, better = case_values(predictions)
     known = np.flatnonzero(np.isfinite(values))
-    order = known[np.argsort(values[known], kind="stable")]
+    order = known[np.argsort([better.goodness(value) for value in values[known]], kind="stable")]
     if not len(order):
         return ()
     half = max(0, len(order) // 2 - EACH // 2)
@@ -113,6 +119,9 @@ class _Cases:
         if self.material.dense:
             truth = _plane(in_box(self.material.mask(piece.record), piece.box))
             prediction = self._predicted(str(row["fold"]), piece)
+        elif self.predictions.kind == "regression":
+            unit = self.predictions.measured_in
+            words = f"{shown(row['truth'])} {unit}".rstrip() + f", predicted {shown(row['answer'])}; {words}"
         elif "truth" in row:
             classes = self.predictions.classes
             guess = int(np.argmax([row[f"p_{number}"] for number in range(len(classes))]))

@@ -15,7 +15,7 @@ from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, Prepared
 from hypercolumn.study.plan import Plan, build_task
 from hypercolumn.study.study_file import StudyFile
-from hypercolumn.tasks import Task, sampling_weights
+from hypercolumn.tasks import Task, group_sampling_weights, sampling_weights
 from hypercolumn.training import Examples, Memory, Schedule
 
 
@@ -58,10 +58,13 @@ class FoldJob:
         )
 
     def sampling(self, examples: Examples) -> tuple[float, ...] | None:
-        """Weights that show each class and each unit equally often, where the plan says so."""
+        """Weights by which examples are drawn, where the plan says so: windows by site, records by class and unit."""
         if not self.plan.balanced_sampling:
             return None
         pieces = [examples.pieces[index] for index in examples.visits]
+        if self.material.dense:
+            assert self.material.site_of is not None
+            return tuple(group_sampling_weights([self.material.site_of(piece.record) for piece in pieces]).tolist())
         labels = [int(self.material.label(piece.record)) for piece in pieces]
         return tuple(
             sampling_weights(labels, [self.unit_of.get(piece.name, piece.record) for piece in pieces]).tolist()

@@ -1,12 +1,13 @@
 """The records of a study as arrays: raw for the audits, prepared for the network, and their answers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from hypercolumn.data import Box, Cohort, Header, Piece, Target, read_image, read_labels, within
+from hypercolumn.data import Box, Cohort, Header, NumberTarget, Piece, Target, read_image, read_labels, within
 from hypercolumn.preprocessing import Normalization
 
 DENSE = ("mask", "instances")
@@ -26,6 +27,17 @@ class Material:
         return self.target.kind in DENSE
 
     @property
+    def measured_in(self) -> str:
+        """The unit of a number; empty for all other answers."""
+        return self.target.unit if isinstance(self.target, NumberTarget) else ""
+
+    @property
+    def site_of(self) -> Callable[[str], str] | None:
+        """Which site a record comes from; None where the manifest names no sites."""
+        column = self.cohort.columns.lineage.get("site")
+        return None if column is None else self.cohort.table[column].astype(str).to_dict().__getitem__
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return tuple(getattr(self.target, "classes", ()))
 
@@ -43,7 +55,7 @@ class Material:
         return read_labels(within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record))))
 
     def label(self, record: str) -> np.ndarray:
-        """The answer of a record that has one: a class index or a label vector."""
+        """The answer of a record that has one: a class index, a label vector, or a number."""
         return np.asarray(self.target.parse(self.cohort.target(record)))  # type: ignore[union-attr]
 
     def shape(self, piece: Piece) -> tuple[int, ...]:
@@ -59,10 +71,15 @@ class Material:
 
     @cached_property
     def labels(self) -> dict[str, tuple[str, ...]]:
-        """The classes that each record holds, by name: what a split balances and a certificate counts."""
+        """The classes that each record holds, by name: what a split balances and a certificate counts.
+
+        A number has none; its groups are made of whole units, by `balancing`.
+        """
         return {record: self._present(record) for record in self.cohort.records}
 
     def _present(self, record: str) -> tuple[str, ...]:
+        if not self.classes:
+            return ()
         if self.dense:
             indices = np.flatnonzero(np.bincount(self.mask(record).ravel(), minlength=len(self.classes)))
         elif self.target.kind == "labels":

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -125,7 +125,13 @@ def _predict(run: Run, job: FoldJob, unit_of: Mapping[str, str]) -> None:
 
 def table(rows: dict[str, dict[str, object]], material: Material, groups: tuple[str, ...]) -> Predictions:
     names = [group_column(name) for name in groups]
-    return Predictions.from_rows(rows, target_kind=material.target.kind, classes=material.classes, groups=names)
+    return Predictions.from_rows(
+        rows,
+        target_kind=material.target.kind,
+        classes=material.classes,
+        groups=names,
+        measured_in=material.measured_in,
+    )
 
 
 def baseline_rows(
@@ -150,9 +156,8 @@ def baseline_rows(
         fitted = baseline.fit(images, targets, metadata.loc[names])
         rows = {}
         for piece in fold.test:
-            probabilities = np.asarray(
-                fitted.predict(material.raw(piece)[0], metadata.loc[[piece.name]].iloc[0]), dtype=np.float32
-            )
+            answer = fitted.predict(material.raw(piece)[0], metadata.loc[[piece.name]].iloc[0])
+            probabilities = np.asarray(answer, dtype=np.float32 if material.classes else np.float64)
             rows[piece.name] = {
                 **who(piece, material.cohort, fold=fold.name, unit=unit_of[piece.name], groups=groups),
                 **row_of(probabilities, piece, material),
@@ -199,8 +204,7 @@ def pool(run: Run, material: Material, *, unit: str, seed: int) -> None:
 
 def together(parts: list[Predictions]) -> Predictions:
     """Tables of several folds as one."""
-    first = parts[0]
-    return Predictions(pd.concat([part.table for part in parts]), first.target_kind, first.classes, first.groups)
+    return replace(parts[0], table=pd.concat([part.table for part in parts]))
 
 
 def slug(name: str) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 from torch import nn
 
 from hypercolumn.convolution import receptive_field
-from hypercolumn.data import Target
+from hypercolumn.data import NumberTarget, Target
 from hypercolumn.errors import SplitError
 from hypercolumn.networks import NETWORKS
 from hypercolumn.study.fingerprint import Fingerprint
 from hypercolumn.study.material import DENSE, Material
 from hypercolumn.study.study_file import TrainingSection
-from hypercolumn.tasks import Classification, Segmentation, Task, class_weights
+from hypercolumn.tasks import Classification, Regression, Segmentation, Task, class_weights
 from hypercolumn.training.chance import Stream, seed_torch
 
 LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
@@ -81,7 +81,12 @@ def build_task(record: Mapping[str, Any]) -> Task:
     arguments = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"
     }
-    return {"segmentation": Segmentation, "classification": Classification}[record["name"]](**arguments)
+    kinds: dict[str, type] = {
+        "segmentation": Segmentation,
+        "classification": Classification,
+        "regression": Regression,
+    }
+    return kinds[record["name"]](**arguments)
 
 
 def make_plan(
@@ -117,7 +122,10 @@ def make_plan(
         else "one answer for a whole record: residual stages and a global mean",
     )
     window = choose("window", wanted.window, *_window(seen, dense=dense))
-    balanced, task_record = _imbalance(seen, target, wanted, choose)
+    if isinstance(target, NumberTarget):
+        balanced, task_record = False, _number(seen, target, choices)
+    else:
+        balanced, task_record = _imbalance(seen, target, wanted, choose)
     task = build_task(task_record)
     normalization = _normalization(seen, wanted, by_region, choose)
     arguments = _network_arguments(name, seen, target, wanted, window, task.channels, sees_at_most, choose)
@@ -135,7 +143,7 @@ def make_plan(
     rate = choose(
         "learning_rate", wanted.learning_rate, 3e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
     )
-    augmentation = _augmentation(seen, choices)
+    augmentation = _augmentation(seen, target, choices)
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -200,10 +208,13 @@ def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, 
     return choose("normalization", wanted.normalization, "cohort", why)
 
 
-def _augmentation(seen: Fingerprint, choices: list[Choice]) -> dict[str, Any]:
+def _augmentation(seen: Fingerprint, target: Target, choices: list[Choice]) -> dict[str, Any]:
     """What the training records themselves say may vary: sizes and colour."""
     found: dict[str, Any] = {}
-    if seen.size_spread > 1.3:
+    if isinstance(target, NumberTarget):
+        found["scale"] = 0.0
+        choices.append(Choice("augmentation of size", "none", "a measured number may depend on size"))
+    elif seen.size_spread > 1.3:
         found["scale"] = round(min(0.6, seen.size_spread - 1), 2)
         why = f"objects of a record are commonly {seen.size_spread:.1f} times larger or smaller than in another"
         choices.append(Choice("augmentation of size", f"up to {1 + found['scale']:.2f} times", why))
@@ -215,7 +226,7 @@ def _augmentation(seen: Fingerprint, choices: list[Choice]) -> dict[str, Any]:
 
 
 def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choose: Any) -> tuple[bool, dict[str, Any]]:
-    """The task with its weights, and whether records are drawn by unit and class."""
+    """The task with its weights, and whether records are drawn by unit and class, or windows by site."""
     present = [count for count in seen.counts if count > 0]
     ratio = max(present) / min(present) if present else 1.0
     dense = target.kind in DENSE
@@ -232,7 +243,8 @@ def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choos
     gamma = 2.0 if way == "focal" else None
     classes = tuple(getattr(target, "classes", ()))
     if dense:
-        return False, {"name": "segmentation", "classes": classes, "class_weights": weights, "focal": gamma}
+        record = {"name": "segmentation", "classes": classes, "class_weights": weights, "focal": gamma}
+        return wanted.imbalance in {"auto", "balanced-sampling"} and _rare_sites(seen, choose), record
     record = {
         "name": "classification",
         "classes": classes,
@@ -241,6 +253,25 @@ def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choos
         "focal": gamma,
     }
     return way == "balanced-sampling", record
+
+
+def _rare_sites(seen: Fingerprint, choose: Any) -> bool:
+    """Whether windows of rare sites are drawn more often than they occur."""
+    ratio = max(seen.sites) / min(seen.sites) if seen.sites else 1.0
+    if ratio <= 3:
+        return False
+    why = f"the largest site has {ratio:.0f} times the records of the smallest: half-way to every site alike"
+    return choose("sampling", "auto", True, why, "rare sites more often")
+
+
+def _number(seen: Fingerprint, target: NumberTarget, choices: list[Choice]) -> dict[str, Any]:
+    """The task of a number, in deviations of the training side, where numbers differ (`balancing` has seen to it)."""
+    assert seen.mean is not None
+    assert seen.deviation
+    shown = f"mean {seen.mean:.4g}, deviation {seen.deviation:.4g} {target.unit}".rstrip()
+    why = "the network answers in deviations from the mean of the training numbers; the loss is the squared error"
+    choices.append(Choice("scale of the number", shown, why))
+    return {"name": "regression", "unit": target.unit, "mean": seen.mean, "std": seen.deviation}
 
 
 def _network_arguments(

@@ -14,7 +14,7 @@ from torch import nn
 
 from hypercolumn.data import Cohort, Piece
 from hypercolumn.errors import WeightsError
-from hypercolumn.evaluation import classification_row, group_column, segmentation_row
+from hypercolumn.evaluation import classification_row, group_column, regression_row, segmentation_row
 from hypercolumn.inference import Predictor
 from hypercolumn.networks import NETWORKS
 from hypercolumn.preprocessing import Normalization
@@ -34,7 +34,9 @@ class Trained:
     dense: bool
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
-        """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record."""
+        """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record; a number
+        itself as (1,), in its own unit.
+        """
         prepared = self.normalization.apply(image)
         if self.dense:
             logits = torch.from_numpy(self.predictor(prepared))
@@ -70,7 +72,7 @@ def load_trained(folder: Path, *, sha256: str | None, memory_bytes: int, network
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The mean of several networks' probabilities: the folds of a run, each of which saw other patients."""
+    """The mean of several networks' probabilities, or numbers: the folds of a run, each of which saw other patients."""
 
     members: tuple[Trained, ...]
 
@@ -123,6 +125,8 @@ def row_of(
         return segmentation_row(
             truth, predicted, probabilities, classes=material.classes, spacing=header.spacing, spacing_unit=header.unit
         )
+    if not material.classes:
+        return regression_row(float(material.label(piece.record)), float(probabilities[0]))
     return classification_row(material.label(piece.record), np.clip(probabilities, 0, 1))
 
 

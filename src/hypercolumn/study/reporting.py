@@ -17,14 +17,17 @@ from hypercolumn import report
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Split
 from hypercolumn.evaluation import (
+    Better,
     Predictions,
     Score,
     best_baseline,
     confusion_matrix,
     group_column,
     heterogeneity_by,
+    in_unit,
     reliability_curves,
     scores_by,
+    shown,
 )
 from hypercolumn.report import Characteristic, Characteristics, Fact, Flow, FlowStep, Light, ScoreRow, State
 from hypercolumn.study.galleries import galleries, pairs
@@ -77,6 +80,7 @@ def report_content(run: Run) -> report.ReportContent:
         forests=forests(predictions, lead, unit),
         confusion=_confusion(predictions),
         reliability=reliability(predictions),
+        agreement=agreement(predictions),
         galleries=galleries(run, predictions),
         pairs=pairs(run, findings),
         plan=_plan(run, sheets),
@@ -131,10 +135,14 @@ def _against(lead: Score, best: Score | None, name: str) -> Light:
     title = "Better than no network"
     if best is None or best.value is None or lead.value is None:
         return Light(title, State.UNKNOWN, "there is no baseline to compare with")
-    figures = f"{lead.metric} {lead.value:.3f} against {best.value:.3f} by {name}"
-    if lead.low is not None and lead.low > best.value:
-        return Light(title, State.OK, f"{figures}, below the interval of the network")
-    if lead.value > best.value:
+    figures = f"{lead.metric} {shown(lead.value)} against {shown(best.value)} by {name}"
+    reached, least, other = lead.goodness, lead.least_goodness, best.goodness
+    assert reached is not None
+    assert other is not None
+    if least is not None and least > other:
+        side = "above" if lead.better == Better.LOWER else "below"
+        return Light(title, State.OK, f"{figures}, {side} the interval of the network")
+    if reached > other:
         return Light(title, State.WARNING, f"{figures}, inside the interval of the network")
     return Light(title, State.WARNING, f"{figures}: nothing here needs a network")
 
@@ -165,6 +173,15 @@ def reliability(predictions: Predictions) -> tuple[report.Reliability, ...]:
     )
 
 
+def agreement(predictions: Predictions) -> report.Agreement | None:
+    """Each number answered beside the one known, in the order of those known; None where no number was predicted."""
+    if predictions.kind != "regression":
+        return None
+    ordered = predictions.table.sort_values("truth", kind="stable")
+    truth, answer = (tuple(ordered[name].astype(float)) for name in ("truth", "answer"))
+    return report.Agreement(tuple(map(str, ordered.index)), truth, answer, predictions.measured_in)
+
+
 def _same(rows: list[Score], score: Score) -> Score | None:
     return next((row for row in rows if (row.metric, row.label) == (score.metric, score.label)), None)
 
@@ -176,7 +193,11 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         "class": "classification",
         "grade": "ordinal grading",
         "labels": "several labels",
+        "number": "regression",
     }
+    meaning = f"classes: {', '.join(predictions.classes)}"
+    if predictions.kind == "regression":
+        meaning = f"a number in {predictions.measured_in}" if predictions.measured_in else "a number"
     kinds = {
         "folds": f"{len(split.folds)} folds",
         "hold-out": "hold-out",
@@ -185,7 +206,7 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         "regions": f"{len(split.folds)} contiguous blocks with a gap",
     }
     facts = [
-        Fact("Task", tasks.get(asked.target.kind, asked.target.kind), f"classes: {', '.join(predictions.classes)}"),
+        Fact("Task", tasks.get(asked.target.kind, asked.target.kind), meaning),
         Fact("Unit of analysis", unit, "intervals are taken over these, never over windows or pixels"),
         Fact(unit.capitalize(), len(split.units)),
         Fact("Records scored", len(predictions)),
@@ -244,7 +265,7 @@ def _characteristics(run: Run, split: Split, predictions: Predictions, unit: str
             shares = [count / max(1, len(part)) for count, part in zip(counts, parts, strict=True)]
             cells = tuple(f"{count} ({share:.0%})" for count, share in zip(counts, shares, strict=True))
             rows.append(Characteristic(str(value), cells, _largest_difference(shares), variable=column))
-    rows += _class_rows(predictions, parts)
+    rows += _number_rows(predictions, parts) if predictions.kind == "regression" else _class_rows(predictions, parts)
     columns = tuple(folds)
     return Characteristics(
         columns, tuple(rows), "test records of each fold; differences are standardised, 0.1 is small and 0.5 is large"
@@ -282,6 +303,19 @@ def _class_rows(predictions: Predictions, parts: Sequence[pd.DataFrame]) -> list
                 )
             )
     return rows
+
+
+def _number_rows(predictions: Predictions, parts: Sequence[pd.DataFrame]) -> list[Characteristic]:
+    """Mean and standard deviation of the numbers known; the difference is that of two means over their deviation."""
+    known = [part["truth"].to_numpy(float) for part in parts]
+    cells = tuple(f"{shown(float(values.mean()))} ({shown(float(values.std()))})" for values in known)
+    found = []
+    for index, first in enumerate(known):
+        for second in known[index + 1 :]:
+            variance = (first.var() + second.var()) / 2
+            found.append(float(abs(first.mean() - second.mean()) / variance**0.5) if variance > 0 else 0.0)
+    name = in_unit("number, mean (deviation)", predictions.measured_in)
+    return [Characteristic(name, cells, max(found, default=None))]
 
 
 def _largest_difference(shares: Sequence[float]) -> float | None:
@@ -369,11 +403,11 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
     plan = json.loads((run.fold(split.folds[0].name) / "plan.json").read_text(encoding="utf-8"))
     network = {"unet": "a U-Net", "resnet": "a residual network"}.get(plan["network"], "a convolutional network")
     window = " x ".join(map(str, plan["window"]))
-    version, value = run.state()["versions"]["hypercolumn"], "undefined" if lead.value is None else f"{lead.value:.3f}"
+    version, value = run.state()["versions"]["hypercolumn"], "undefined" if lead.value is None else shown(lead.value)
     interval = (
         ""
         if lead.low is None or lead.high is None
-        else f" (95 % interval {lead.low:.3f} to {lead.high:.3f}, {lead.method})"
+        else f" (95 % interval {shown(lead.low)} to {shown(lead.high)}, {lead.method})"
     )
     return (
         f"{len(split.units)} {unit} with {len(run.predictions)} records were split into {len(split.folds)} "

@@ -22,6 +22,7 @@ from hypercolumn.data.target import (
     InstancesTarget,
     LabelsTarget,
     MaskTarget,
+    NumberTarget,
     Target,
 )
 from hypercolumn.errors import DataProblems, Problem, StudyFileError
@@ -69,10 +70,13 @@ class DataSection(_Strict):
 
 
 class TargetSection(_Strict):
-    """What the answer means; classes are names, or for a mask names with the stored value of each."""
+    """What the answer means; classes are names, or for a mask names with the stored value of each; a number has a unit
+    instead.
+    """
 
-    kind: Literal["class", "grade", "labels", "mask", "instances"]
+    kind: Literal["class", "grade", "labels", "number", "mask", "instances"]
     classes: tuple[str, ...] | dict[str, int] = ()
+    unit: Annotated[str, Field(max_length=24)] = ""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -81,6 +85,10 @@ class TargetSection(_Strict):
 
     @model_validator(mode="after")
     def _classes_fit(self) -> "TargetSection":
+        if self.kind == "number" and self.classes:
+            raise ValueError("a number has no classes; say what it is measured in with target.unit")
+        if self.kind != "number" and self.unit:
+            raise ValueError(f"target.unit belongs to kind: number, not to kind: {self.kind}")
         if self.kind == "mask" and not isinstance(self.classes, Mapping):
             raise ValueError("a mask needs its classes with their stored values, such as {background: 0, nucleus: 255}")
         if self.kind != "mask" and isinstance(self.classes, Mapping):
@@ -93,6 +101,8 @@ class TargetSection(_Strict):
 
     def target(self) -> Target:
         names = tuple(self.classes)
+        if self.kind == "number":
+            return NumberTarget(self.unit)
         if isinstance(self.classes, dict) and self.kind == "mask":
             return MaskTarget.from_mapping(self.classes)
         if self.kind == "instances":
@@ -167,6 +177,8 @@ class StudyFile(_Strict):
             raise ValueError("split.kind: regions and generalises_to: region belong together")
         if self.split.kind in {"leave-one-site-out", "site-preserving"} and self.generalises_to != "site":
             raise ValueError(f"split.kind: {self.split.kind} keeps whole sites apart: say generalises_to: site")
+        if self.target.kind == "number" and self.training.imbalance not in {"auto", "none"}:
+            raise ValueError(f"training.imbalance: {self.training.imbalance} weighs classes, and a number has none")
         if columns.target is None:
             raise ValueError("data.columns.target is needed: the column with the labels or the label images")
         return self

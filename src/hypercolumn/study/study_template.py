@@ -44,8 +44,8 @@ def study_text(guess: Guess, *, name: str, manifest: str, folder: str) -> str:
         *([f"    # columns without a role: {', '.join(guess.free)}"] if guess.free else []),
         "",
         "target:",
-        f"  kind: {guess.kind}   # class, grade, labels, mask or instances",
-        f"  classes: {_classes(guess)}",
+        f"  kind: {guess.kind}   # class, grade, labels, number, mask or instances",
+        _meaning(guess),
         "",
         f"generalises_to: {generalises}   # {why}",
         "",
@@ -89,6 +89,15 @@ def _split(guess: Guess) -> list[str]:
         "  kind: folds   # folds, hold-out, leave-one-site-out, site-preserving or regions",
         f"  folds: {5 if units >= 25 else max(2, min(3, units))}",
     ]
+
+
+def _meaning(guess: Guess) -> str:
+    """The line after the kind: the unit of a number, or the classes."""
+    if guess.kind == "number":
+        return (
+            f"  unit: {_scalar(guess.unit)}   # what the number is measured in, such as mm; it stands in every report"
+        )
+    return f"  classes: {_classes(guess)}"
 
 
 def _classes(guess: Guess) -> str:

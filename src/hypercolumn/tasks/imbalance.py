@@ -2,12 +2,15 @@
 
     w_c  ~  (N / n_c)^power                           scaled so that sum_c n_c w_c = N
     p_i  =  1/C * 1/U_{c(i)} * 1/n_{u(i), c(i)}       C classes, U_c units that have class c, n_{u,c} examples
+    p_i  ~  n_g(i)^-power                             n_g examples of group g: a scanner, a site, a stain
 
 Weights: power 1 is the inverse frequency (King and Zeng 2001, Political Analysis 9, 137), 0 none at all. The mean
 weight of an example is 1, so that a learning rate keeps its meaning. Sampling: draw a class, then one of the units
 that have it, then one of that unit's examples: each class comes equally often, and within a class a patient with a
 hundred images no more often than a patient with one. To give every unit the same share *and* every class the same
-share is impossible where a unit has one class only; the class goes first.
+share is impossible where a unit has one class only; the class goes first. Groups that differ in what their images
+look like are drawn half-way between every example alike (power 0) and every group alike (power 1): of a rare group
+there is too little to see it as often as the others.
 
 Either makes the network believe that rare classes are common: look at the calibration afterwards. No example is copied
 or made up.
@@ -64,6 +67,21 @@ def sampling_weights(labels: Sequence[Hashable] | np.ndarray, units: Sequence[Ha
     class_of_pair = np.unique(pair) // (unit.max() + 1)
     units_of_class = np.bincount(class_of_pair)
     return 1 / (len(units_of_class) * units_of_class[label] * examples[of_pair])
+
+
+def group_sampling_weights(groups: Sequence[Hashable] | np.ndarray, *, power: float = 0.5) -> np.ndarray:
+    """The probability with which each example is drawn, from the group it belongs to.
+
+    >>> group_sampling_weights(["dark", "dark", "dark", "dark", "stained"]).round(3)
+    array([0.167, 0.167, 0.167, 0.167, 0.333])
+    """
+    if len(groups) == 0:
+        raise InvalidArgument("groups", groups, fix="give the group of each example, and at least one")
+    if not 0 <= power <= 1:
+        raise InvalidArgument("power", power, fix="0 draws every example alike, 0.5 is half-way, 1 every group alike")
+    numbers = _numbered(groups)
+    weights = np.bincount(numbers)[numbers].astype(np.float64) ** -power
+    return weights / weights.sum()
 
 
 def check_class_weights(weights: Sequence[float] | None, classes: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
     CE    =  1/n sum_x  v(x) w(y(x)) -log p_{y(x)}(x)          n = the valid samples of the example
     Dice  =  1 - mean_c  2 sum_x p_c(x) [y(x) = c] / (sum_x p_c(x) + sum_x [y(x) = c])
-    loss  =  a CE + b Dice
+    loss  =  a CE + b Dice + c B                          B = the boundary loss, see `boundary`
 
 p is the softmax over the classes, w the weight of a class and v that of a sample, where given. Soft Dice: Milletari,
 Navab and Ahmadi 2016, doi:10.1109/3DV.2016.79, here with plain sums in the denominator. The sum of the two is what
@@ -12,7 +12,8 @@ Settled in words: samples whose target is -1 lie outside and count nowhere. A cl
 left out of the mean over c: its Dice would be 0 whatever the network says, and false alarms are the cross-entropy's.
 An example without a valid sample has loss 0. CE is divided by the number of valid samples and not by the sum of their
 weights: a weight then means the same in every example, and two halves of a batch agree with the whole. Objects are not
-told apart here: a class is all that a sample has.
+told apart here: a class is all that a sample has. What weighs the gaps between them is `border_weights`, which a target
+can carry with it (`with_weights`).
 """
 
 import math
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 
 from hypercolumn.errors import InvalidArgument, LabelError, ShapeMismatch
+from hypercolumn.tasks.boundary import boundary_loss
 from hypercolumn.tasks.focal import check_gamma, focal_loss
 from hypercolumn.tasks.imbalance import check_class_weights
 from hypercolumn.tasks.task import in_float32
@@ -35,9 +37,9 @@ OUTSIDE = -1
 class Segmentation:
     """A class for each sample; logits (batch, class, *space) against targets (batch, *space).
 
-    `cross_entropy` and `dice` weigh the two losses, `class_weights` the classes and `focal` (gamma) the easy samples
-    within the cross-entropy. A target may be larger than the output by the same number on both sides, as networks
-    without padding need it: its centre counts.
+    `cross_entropy`, `dice` and `boundary` weigh the losses, `class_weights` the classes and `focal` (gamma) the easy
+    samples within the cross-entropy. A target may be larger than the output by the same number on both sides, as
+    networks without padding need it: its centre counts. It may carry the weights of its samples: (batch, 2, *space).
 
     >>> classes = ("background", "nucleus")
     >>> Segmentation(classes, dice=0.0).loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long))
@@ -50,6 +52,7 @@ class Segmentation:
     _: KW_ONLY
     cross_entropy: float = 1.0
     dice: float = 1.0
+    boundary: float = 0.0
     class_weights: tuple[float, ...] | None = None
     focal: float | None = None
 
@@ -58,11 +61,11 @@ class Segmentation:
             raise InvalidArgument("classes", self.classes, fix="give at least 2: the background is a class too")
         check_class_weights(self.class_weights, self.classes)
         check_gamma(self.focal)
-        for name, value in (("cross_entropy", self.cross_entropy), ("dice", self.dice)):
+        for name, value in (("cross_entropy", self.cross_entropy), ("dice", self.dice), ("boundary", self.boundary)):
             if not (math.isfinite(value) and value >= 0):
                 raise InvalidArgument(name, value, fix="give a weight of at least 0")
-        if self.cross_entropy == self.dice == 0:
-            raise InvalidArgument("dice", self.dice, why="with cross_entropy at 0 too there is nothing to learn")
+        if self.cross_entropy == self.dice == self.boundary == 0:
+            raise InvalidArgument("dice", self.dice, why="with the other losses at 0 too there is nothing to learn")
 
     @property
     def channels(self) -> int:
@@ -83,8 +86,10 @@ class Segmentation:
         return torch.from_numpy(labels.astype(np.int64))
 
     def loss(self, logits: Tensor, target: Tensor, *, pixel_weights: Tensor | None = None) -> Tensor:
-        """One loss an example: (batch,). `pixel_weights` (batch, *space) multiply the cross-entropy, not Dice."""
+        """One loss an example: (batch,). `pixel_weights` (batch, *space) multiply the cross-entropy, not the others."""
         self._check(logits)
+        if target.ndim == logits.ndim and target.shape[1] == 2:
+            target, pixel_weights = target[:, 0].long(), target[:, 1]
         target = crop_to_output(target, logits)
         log_p = torch.log_softmax(in_float32(logits), dim=1).flatten(2)
         classes = torch.arange(self.channels, device=target.device).reshape(1, -1, 1)
@@ -95,6 +100,8 @@ class Segmentation:
             total = total + self.cross_entropy * self._cross_entropy(log_p, is_class, weights)
         if self.dice:
             total = total + self.dice * soft_dice_loss(log_p.exp(), is_class)
+        if self.boundary:
+            total = total + self.boundary * boundary_loss(log_p.exp().reshape(logits.shape), target)
         return total
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -139,6 +146,20 @@ def soft_dice_loss(probabilities: Tensor, is_class: Tensor) -> Tensor:
     present = true > 0
     dice = 2 * overlap / (predicted + true).clamp_min(1)
     return torch.where(present, 1 - dice, 0).sum(dim=1) / present.sum(dim=1).clamp_min(1)
+
+
+def with_weights(target: Tensor, weights: Tensor) -> Tensor:
+    """A target that carries the weight of each of its samples, from (*space) and (*space): (2, *space), float32.
+
+    >>> with_weights(torch.tensor([0, 1, -1]), torch.tensor([1.0, 9.23, 0.5]))
+    tensor([[ 0.0000,  1.0000, -1.0000],
+            [ 1.0000,  9.2300,  0.5000]])
+    """
+    if target.shape != weights.shape:
+        raise ShapeMismatch(
+            f"target {tuple(target.shape)} with weights {tuple(weights.shape)}", fix="one weight a sample"
+        )
+    return torch.stack([target.float(), weights.float()])
 
 
 def crop_to_output(target: Tensor, logits: Tensor) -> Tensor:
