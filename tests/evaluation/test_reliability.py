@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from hypercolumn.evaluation import Predictions, classification_row, reliability_curves, segmentation_row
+from hypercolumn.evaluation import (
+    Predictions,
+    classification_row,
+    regression_row,
+    reliability_curves,
+    segmentation_row,
+)
 
 
 def predictions(truths: list[int], chances: list[float]) -> Predictions:
@@ -45,3 +51,8 @@ def test_samples_of_an_image_are_not_independent_and_get_no_interval() -> None:
     [curve] = reliability_curves(table)
     assert sum(curve.counts) == 4
     assert set(curve.low) == set(curve.high) == {None}
+
+
+def test_a_number_has_no_curve() -> None:
+    rows = {"a": {"record": "a", "fold": "1", "unit": "anna"} | regression_row(1.0, 2.0)}
+    assert reliability_curves(Predictions.from_rows(rows, target_kind="number", classes=())) == []

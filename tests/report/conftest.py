@@ -7,8 +7,9 @@ import pytest
 from scipy import ndimage
 
 from hypercolumn.audit.finding import Finding, Severity
-from hypercolumn.evaluation.score import Score
+from hypercolumn.evaluation.score import Better, Score
 from hypercolumn.report import (
+    Agreement,
     Baseline,
     Case,
     CertificateSummary,
@@ -97,7 +98,9 @@ def forest(title, rows, heterogeneity):
 def clean_content():
     """Twenty-four patients from three scanners, five folds, nothing blocking."""
     otsu = dice(0.704, 0.652, 0.749)
-    surface = Score("Surface distance", 1.84, 1.52, 2.31, "patients", 24, 96, label="nucleus", method=INTERVAL)
+    surface = Score(
+        "Surface distance", 1.84, 1.52, 2.31, "patients", 24, 96, label="nucleus", method=INTERVAL, better=Better.LOWER
+    )
     otsu_surface = replace(surface, value=5.61, low=4.48, high=7.02)
     necrotic = Score(
         "Dice", None, None, None, "patients", 0, 0, label="necrosis", note="no patient has it in a test fold"
@@ -232,6 +235,12 @@ def clean_content():
                 high=[0.03, 0.13, 0.24, 0.37, 0.5, 0.63, 0.76, 0.86, 0.93, 0.99],
                 counts=[512000, 21000, 13000, 9000, 8000, 8200, 9400, 14000, 26000, 131000],
             ),
+        ),
+        agreement=Agreement(
+            ("patient-01/field-0", "patient-02/field-0", "patient-03/field-0", "patient-04/field-0"),
+            truth=(11.25, 14.5, 19.75, 23.0),
+            answer=(12.5, 13.875, 20.25, 21.625),
+            measured_in="µm",
         ),
         operating_curves=(
             OperatingCurve(

@@ -99,6 +99,36 @@ def test_the_title_of_every_score_says_what_it_speaks_of(words_content, unit):
         assert not re.search(rf"{metric} of nucleus(?!, generalising to new {unit}s)", text)
 
 
+def test_a_score_says_which_way_it_is_better_where_that_is_not_upwards(clean_page):
+    assert re.search(r"Surface distance of nucleus, generalising to new patients lower is better", clean_page.text)
+    assert clean_page.text.count("is better") == 1
+
+
+def test_numbers_answered_are_drawn_against_numbers_known_on_equal_axes(words_content):
+    shown = words_content.agreement
+    figure = re.search(
+        r"<figure[^>]*>(?:(?!</figure>).)*Answered and known.*?</figure>", render(words_content), re.S
+    ).group()
+    assert figure.count('class="point faint"') == len(shown.truth)
+    [diagonal] = re.findall(r'<line class="chance" x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)"', figure)
+    left, bottom, right, top = map(float, diagonal)
+    for x, y, truth, answer in zip(
+        *([float(value) for value in re.findall(rf'circle[^>]* {name}="([\d.]+)"', figure)] for name in ("cx", "cy")),
+        shown.truth,
+        shown.answer,
+        strict=True,
+    ):
+        above = (bottom - y) / (bottom - top) - (x - left) / (right - left)
+        assert (above > 0) == (answer > truth)
+
+
+def test_many_numbers_are_thinned_and_the_page_says_so(words_content):
+    many = tuple(float(number) for number in range(5_000))
+    agreement = replace(words_content.agreement, records=tuple(map(str, many)), truth=many, answer=many)
+    text = Page(render(replace(words_content, agreement=agreement))).text
+    assert "400 of 5 000 records, evenly taken" in text
+
+
 def test_an_undefined_score_is_shown_with_its_reason(clean_page):
     assert re.search(
         r"Dice of necrosis, generalising to new patients no patient has it in a test fold undefined", clean_page.text
@@ -149,7 +179,7 @@ def numbers_of(value):
     "part",
     [
         *("findings", "facts", "flow", "characteristics", "scores", "baselines", "forests", "confusion"),
-        *("reliability", "operating_curves", "curves"),
+        *("reliability", "agreement", "operating_curves", "curves"),
     ],
 )
 def test_all_numbers_stand_in_the_text_of_the_page(clean_content, clean_page, part):

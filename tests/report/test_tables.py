@@ -10,6 +10,12 @@ def test_every_row_is_as_wide_as_its_header(clean_content, blocked_content):
             assert all(len(row) == len(header) for row in rows), name
 
 
+def test_every_number_answered_is_in_the_table(clean_content):
+    _, *rows = tables(clean_content)["agreement"]
+    shown = clean_content.agreement
+    assert rows == [[*row, "µm"] for row in zip(shown.records, shown.truth, shown.answer, strict=True)]
+
+
 def test_an_empty_report_has_the_same_tables(clean_content):
     empty = tables(ReportContent("N", "n", "patient", "2026-03-14", "0.1.0"))
     assert empty.keys() == tables(clean_content).keys()

@@ -129,3 +129,34 @@ def test_nothing_is_written_beside_the_inputs_and_nothing_overwritten(
     assert sorted(paired.rglob("*")) == before
     with pytest.raises(UsageError, match="exists already"):
         init(paired, out, patient="none")
+
+
+def measured(folder: Path, cells: list[object], *, column: str = "measurement_mm") -> Path:
+    for number in range(len(cells)):
+        save(folder / f"a{number}.png", noise(number, 8))
+    table = pd.DataFrame({"image": [f"a{number}.png" for number in range(len(cells))], column: cells})
+    table.to_csv(folder / "index.csv", index=False)
+    return folder
+
+
+def test_a_column_of_numbers_that_hardly_repeat_is_a_measured_number_with_its_unit(tmp_path: Path) -> None:
+    guess = look(measured(tmp_path, [2.5, 3.25, 4.0, 4.0, 7.5, 8.125, 9.0]))
+    assert (guess.kind, guess.classes, guess.unit) == ("number", (), "mm")
+    assert any("6 different numbers from 2.5 to 9 over 7 records" in reason for reason in guess.reasons)
+    asked = read_study_file(init(tmp_path, tmp_path / "study.yaml", patient="none"))
+    assert (asked.target.kind, asked.target.unit, asked.target.classes) == ("number", "mm", ())
+
+
+def test_many_whole_numbers_are_a_number_and_few_are_classes(tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    (tmp_path / "few").mkdir()
+    assert (
+        look(measured(tmp_path / "many", [20 + number % 25 for number in range(60)], column="score")).kind == "number"
+    )
+    few = look(measured(tmp_path / "few", [number % 4 for number in range(12)], column="score"))
+    assert (few.kind, few.classes) == ("class", ("0", "1", "2", "3"))
+
+
+def test_a_decimal_comma_is_an_error_that_shows_how_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"decimal comma(.|\n)*with a point: 2\.5"):
+        look(measured(tmp_path, ["3", "2,5", "4,75", "5,5", "6,25"]))

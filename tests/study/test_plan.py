@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from hypercolumn.convolution import receptive_field
-from hypercolumn.data import ClassTarget, MaskTarget
+from hypercolumn.data import ClassTarget, MaskTarget, NumberTarget
 from hypercolumn.errors import SplitError
 from hypercolumn.study.fingerprint import Fingerprint
 from hypercolumn.study.plan import Plan, build_task, make_plan
 from hypercolumn.study.study_file import TrainingSection
+from hypercolumn.tasks import Regression
 
 MASK = MaskTarget(("background", "nucleus"), (0, 1))
 SEEN = Fingerprint(
@@ -90,6 +91,18 @@ def test_what_varies_in_the_training_records_is_varied_in_augmentation() -> None
     assert plan().augmentation == {}
     varied = plan(replace(SEEN, channels=3, size_spread=1.5, grey_share=0.8))
     assert varied.augmentation == {"scale": 0.5, "greying": True}
+
+
+def test_a_number_is_answered_in_deviations_of_the_training_side_and_nothing_is_weighed() -> None:
+    seen = replace(SEEN, counts=(), class_units=(), object_size=None, size_spread=2.0, mean=12.0, deviation=3.0)
+    made = plan(seen, NumberTarget("mm"))
+    assert build_task(made.task) == Regression("mm", mean=12.0, std=3.0)
+    assert made.network == "resnet"
+    assert made.arguments["classes"] == 1
+    assert not made.balanced_sampling
+    assert made.augmentation["scale"] == 0
+    assert "imbalance" not in {choice.what for choice in made.choices}
+    assert Plan.from_dict(made.to_dict()).task == made.task
 
 
 def test_first_weights_depend_on_the_seed_alone() -> None:

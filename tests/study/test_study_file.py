@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hypercolumn.data import ClassTarget, InstancesTarget, MaskTarget
+from hypercolumn.data import ClassTarget, InstancesTarget, MaskTarget, NumberTarget
 from hypercolumn.errors import DataProblems, StudyFileError
 from hypercolumn.study.study_file import parse_study_file, read_study_file
 
@@ -123,3 +123,26 @@ def test_kinds_of_targets() -> None:
         GOOD.replace("{kind: mask, classes: {background: 0, nucleus: 255}}", "{kind: class, classes: [0, 1]}")
     )
     assert numbered.target.target() == ClassTarget(("0", "1"))
+
+
+MASK = "{kind: mask, classes: {background: 0, nucleus: 255}}"
+
+
+def test_a_number_has_a_unit_and_no_classes() -> None:
+    asked = parse_study_file(GOOD.replace(MASK, "{kind: number, unit: mm}"))
+    assert asked.target.target() == NumberTarget("mm")
+    assert parse_study_file(asked.resolved()) == asked
+    assert parse_study_file(GOOD.replace(MASK, "{kind: number}")).target.target() == NumberTarget()
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("{kind: number, classes: [small, large]}", "a number has no classes"),
+        ("{kind: class, classes: [a, b], unit: mm}", "belongs to kind: number"),
+        ("{kind: number, units: mm}", "did you mean 'unit'"),
+        ("{kind: number}\ntraining: {imbalance: class-weights}", "a number has none"),
+    ],
+)
+def test_what_a_number_cannot_have_is_refused_in_words(target: str, said: str) -> None:
+    assert any(said in problem for problem in problems(GOOD.replace(MASK, target)))

@@ -56,6 +56,8 @@ def _groups(units: int, asked: StudyFile) -> int:
     if section.kind == "hold-out":
         kept = min(max(round(section.test * units), 1), units - 1)
         room = min(kept, units - kept)
+    elif section.kind == "leave-one-site-out":
+        room = 1
     else:
-        room = units // (2 if section.kind == "leave-one-site-out" else section.folds)
+        room = units // section.folds
     return max(1, min(MOST_GROUPS, room))

@@ -195,9 +195,10 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
         "labels": "several labels",
         "number": "regression",
     }
-    meaning = f"classes: {', '.join(predictions.classes)}"
+    meaning, over = f"classes: {', '.join(predictions.classes)}", "intervals are taken over these"
     if predictions.kind == "regression":
         meaning = f"a number in {predictions.measured_in}" if predictions.measured_in else "a number"
+        over = "each weighs the same, however many records it has, and intervals are taken over these"
     kinds = {
         "folds": f"{len(split.folds)} folds",
         "hold-out": "hold-out",
@@ -207,7 +208,7 @@ def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) 
     }
     facts = [
         Fact("Task", tasks.get(asked.target.kind, asked.target.kind), meaning),
-        Fact("Unit of analysis", unit, "intervals are taken over these, never over windows or pixels"),
+        Fact("Unit of analysis", unit, f"{over}, never over windows or pixels"),
         Fact(unit.capitalize(), len(split.units)),
         Fact("Records scored", len(predictions)),
         Fact("Split", kinds[asked.split.kind], "; ".join(split.notes)),
