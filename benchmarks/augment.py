@@ -40,7 +40,7 @@ def _scipy_window(image: np.ndarray, target: np.ndarray, matrix: np.ndarray) -> 
     return ndimage.affine_transform(image, order=1, **warp), ndimage.affine_transform(target, order=0, **warp)
 
 
-@bar("rotation and scale of image and mask against SciPy, one core", unit="times faster", at_least=2.0)
+@bar("rotation and scale of image and mask against SciPy, one core", unit="times faster", at_least=3.0)
 def warp_against_scipy() -> Measured:
     image, target = _image()
     pipeline = Pipeline((Step(Affine(rotation=180, scale=0.25)),))
