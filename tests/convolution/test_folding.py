@@ -288,3 +288,11 @@ def test_an_answer_that_differs_is_an_error() -> None:
 
     with pytest.raises(NetworkError, match="differs"):
         fold(Noisy(), (9,))
+
+
+def test_a_layer_alone_is_a_network_of_which_nothing_is_folded() -> None:
+    """Once, what the recorded program does outside of all modules was taken for a step of the layer."""
+    layer = nn.Conv1d(1, 1, 3)
+    found = fold(layer, (64,))
+    assert found.folded == ()
+    assert torch.equal(found.network.weight, layer.weight)

@@ -233,7 +233,7 @@ def _layers(network: nn.Module, graph: fx.Graph) -> list[_Layer]:
         stack = list((step.meta.get("nn_module_stack") or {}).values())
         path = str(stack[-1][0]) if stack and step.op == "call_function" else ""
         module = modules.get(path)
-        if module is not None and type(module) in (*WEIGHTED, *NORMALIZATIONS):
+        if module is not None and step.all_input_nodes and type(module) in (*WEIGHTED, *NORMALIZATIONS):
             steps.setdefault(module, []).append(step)
             paths.setdefault(module, path)
         for given in step.all_input_nodes if not _does_nothing(step) else ():
