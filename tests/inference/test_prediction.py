@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hypercolumn.errors import InvalidArgument, NetworkError, ShapeMismatch
 from hypercolumn.inference import Precision, Predictor, predict
-from hypercolumn.inference.memory import needed_bytes
+from hypercolumn.inference.memory import needed_bytes, needed_strip_bytes
 from hypercolumn.inference.prediction import Extension
 from hypercolumn.networks import ResNet, UNet
 
@@ -60,6 +60,13 @@ class Places(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.one(x) + torch.arange(x.shape[2], dtype=x.dtype)
+
+
+class Viewed(nn.Module):
+    """Channels set apart and put together again: sizes are written into it, so it cannot be run in strips."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(x.shape[0], 1, *x.shape[1:]).flatten(1, 2)
 
 
 class ToTheSkip(nn.Module):
@@ -239,8 +246,14 @@ def test_a_budget_bounds_the_tiles_and_one_too_small_says_how_much_it_takes() ->
     network = UNet(2, 1, 2, width=8, depth=2, padding="same")
     predictor = Predictor(network, memory_bytes=64 << 20)
     _, plan = predictor.prepare((1, 1000, 1500))
+    assert (len(plan), plan.shape) == (1, (1000, 1500))
+    strips = predictor._planner.strips(1, plan.shape)
+    assert needed_strip_bytes(network, strips, rows=plan.rows, precision=Precision()) <= 64 << 20
+    viewed = nn.Sequential(network, Viewed())
+    _, plan = Predictor(viewed, memory_bytes=64 << 20).prepare((1, 1000, 1500))
+    assert plan.rows is None
     assert len(plan) > 1
-    assert needed_bytes(network, plan.shape, precision=Precision()) <= 64 << 20
+    assert needed_bytes(viewed, plan.shape, precision=Precision()) <= 64 << 20
     with pytest.raises(InvalidArgument, match="give at least"):
         Predictor(network, memory_bytes=1 << 20).prepare((1, 1000, 1500))
 
@@ -305,3 +318,69 @@ def test_a_tile_with_other_axes_is_refused(tile: tuple[int, ...]) -> None:
 def test_an_image_with_other_channels_is_refused() -> None:
     with pytest.raises(ShapeMismatch, match="3 channels where the network takes 1"):
         predict(UNet(2, 1, 2, width=1, depth=1), np.zeros((3, 40, 40)))
+
+
+@pytest.mark.parametrize(("megabytes", "cut"), [(60, False), (40, True)], ids=["strips", "strips of columns"])
+def test_strips_give_the_whole_image_in_little_memory(megabytes: int, cut: bool) -> None:
+    torch.manual_seed(0)
+    network = UNet(2, 1, 2, width=4, depth=2, padding="same", normalization="batch")
+    image = np.random.default_rng(0).standard_normal((1, 90, 8000), dtype=np.float32)
+    predictor = Predictor(network, memory_bytes=megabytes << 20)
+    extension, plan = predictor.prepare(image.shape)
+    assert plan.rows is not None
+    assert (len(plan) > 1) is cut
+    expected = whole(network, image, extension)
+    told: list[float] = []
+    found = predictor(image, progress=told.append)
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_strips_serve_a_network_without_padding_and_a_mirrored_image() -> None:
+    network = UNet(1, 1, 2, width=4, depth=2).double()
+    signal = np.random.default_rng(0).standard_normal((1, 200_001))
+    predictor = Predictor(network, memory_bytes=60 << 20, mirror=True)
+    extension, plan = predictor.prepare(signal.shape)
+    assert (len(plan), extension.outputs) == (1, (200_001,))
+    assert plan.rows is not None
+    np.testing.assert_allclose(predictor(signal), whole(network, signal, extension), rtol=0, atol=1e-10)
+
+
+def test_a_folded_network_gives_the_same_and_leaves_the_own_as_it_was() -> None:
+    torch.manual_seed(0)
+    network = UNet(2, 1, 2, width=2, depth=1, padding="same", normalization="batch")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean), nn.init.uniform_(module.running_var, 0.5, 2.0)
+    image = np.random.default_rng(0).standard_normal((1, 30, 40), dtype=np.float32)
+    expected = predict(network, image)
+    folded = predict(network, image, precision=Precision(folded=True))
+    assert 0 < np.abs(folded - expected).max() <= 1e-5 * max(1.0, np.abs(expected).max())
+    np.testing.assert_array_equal(predict(network, image), expected)
+
+
+def test_auto_chooses_on_the_middle_of_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Tensor] = []
+
+    def choosing(network: nn.Module, example: Tensor) -> Precision:
+        seen.append(example)
+        return Precision("bfloat16", channels_last=True)
+
+    monkeypatch.setattr("hypercolumn.inference.prediction.remembered", choosing)
+    network = UNet(2, 1, 2, width=2, depth=1, padding="same")
+    image = np.random.default_rng(0).standard_normal((1, 300, 41), dtype=np.float32)
+    predictor = Predictor(network, precision="auto")
+    with pytest.raises(InvalidArgument, match="decided on the first image"):
+        predictor.prepare(image.shape)
+    expected = predict(network, image, precision=Precision("bfloat16", channels_last=True))
+    np.testing.assert_array_equal(predictor(image), expected)
+    np.testing.assert_array_equal(predictor(image), expected)
+    assert [tuple(example.shape) for example in seen] == [(1, 1, 256, 42)]
+    np.testing.assert_array_equal(seen[0][0, :, :, :41].numpy(), image[:, 22:278])
+
+
+def test_float32_is_the_default_and_other_words_are_refused() -> None:
+    assert Predictor(nn.Conv1d(1, 1, 1)).precision == Precision()
+    with pytest.raises(InvalidArgument, match="auto"):
+        Predictor(nn.Conv1d(1, 1, 1), precision="fast")  # type: ignore[arg-type]

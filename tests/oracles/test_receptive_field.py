@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypercolumn.convolution import ReceptiveField, receptive_field
-from hypercolumn.networks import ResNet, UNet
+from hypercolumn.networks import NETWORKS, ResNet, UNet
 
 
 class SkipWithCrops(nn.Module):
@@ -174,7 +174,7 @@ def infected(network: nn.Module, shape: tuple[int, ...], axis: int) -> np.ndarra
     with torch.no_grad():
         sick = network.double().eval()(lines).isnan()
     others = [dimension for dimension in range(1, sick.ndim) if dimension != axis + 2]
-    return sick.any(dim=others).numpy() if others else sick.numpy()
+    return sick.any(dim=others).numpy()
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
@@ -215,6 +215,74 @@ def test_the_table_without_borders_is_the_field_cut_off_at_the_border(name: str)
                 inside += 1
                 assert (along.low[output], along.high[output]) == (low, high)
         assert inside or along.extent < along.size[1] + 16
+
+
+FORMS: dict[str, list[tuple[dict[str, object], dict[int, tuple[int, ...]], str | None]]] = {
+    "unet": [
+        ({"depth": 2}, {1: (60,), 2: (44, 52)}, None),
+        ({"depth": 1}, {3: (20, 22, 24)}, None),
+        ({"depth": 2, "padding": "same", "normalization": "batch"}, {1: (52,), 2: (28, 36), 3: (12, 8, 4)}, None),
+        ({"depth": 2, "padding": "same", "up": "linear"}, {1: (60,), 2: (32, 20), 3: (8, 12, 8)}, None),
+        ({"depth": 1, "padding": "same", "normalization": "instance"}, {1: (10,), 2: (6, 8), 3: (4, 6, 4)}, None),
+        ({"depth": 1, "padding": "same", "normalization": "group"}, {2: (8, 6)}, None),
+    ],
+    "resnet": [
+        ({}, {1: (67,), 2: (37, 30)}, None),
+        ({}, {1: (131,), 2: (67, 52), 3: (35, 33, 34)}, "stages.1"),
+        ({"stem": "small"}, {1: (61,), 2: (37, 30)}, "stages.2"),
+        ({"depth": 50}, {1: (131,), 2: (51, 46)}, "stages.1"),
+        ({"depth": 34, "normalization": "group"}, {2: (33, 30)}, "stages.0"),
+    ],
+}
+"""Of every network of the room some forms, sizes by the number of axes, odd ones where they are taken, and the layer
+that is looked at.
+"""
+
+EVERY_NETWORK = [
+    pytest.param(name, dims, arguments, shape, layer, id=f"{name} {dims}-D {arguments} {layer or ''}")
+    for name, forms in FORMS.items()
+    for arguments, sizes, layer in forms
+    for dims, shape in sizes.items()
+]
+
+
+class Until(nn.Module):
+    """A network as far as one of its layers."""
+
+    def __init__(self, network: nn.Module, layer: str) -> None:
+        super().__init__()
+        self.network, self.layer = network, layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: list[Tensor] = []
+        watched = self.network.get_submodule(self.layer).register_forward_hook(lambda *told: made.append(told[2]))
+        self.network(x)
+        watched.remove()
+        return made[-1]
+
+
+def test_every_network_of_the_room_is_under_this_check() -> None:
+    assert set(FORMS) == set(NETWORKS)
+    assert all({dims for _, sizes, _ in forms for dims in sizes} == {1, 2, 3} for forms in FORMS.values())
+
+
+@pytest.mark.parametrize(("name", "dims", "arguments", "shape", "layer"), EVERY_NETWORK)
+def test_every_network_of_the_room(
+    name: str, dims: int, arguments: dict[str, object], shape: tuple[int, ...], layer: str | None
+) -> None:
+    """The ends of the field of every output, at every phase and at the borders; and the dual of it."""
+    torch.manual_seed(0)
+    network = NETWORKS[name](dims, 1, 2, width=2, **arguments)
+    field = receptive_field(network, shape, layer=layer)
+    run = Until(network, layer) if layer is not None else network
+    for axis, along in enumerate(field.axes):
+        sick = infected(run, shape, axis)
+        sick = sick.reshape(len(sick), -1)
+        for output in range(sick.shape[1]):
+            places = np.flatnonzero(sick[:, output])
+            found = along.required(output)
+            assert (found.start, found.stop) == (places[0], places[-1] + 1), (axis, output)
+            assert all(output in along.affected(place) for place in (found.start, found.stop - 1))
 
 
 def sequence(*layers: nn.Module) -> nn.Sequential:

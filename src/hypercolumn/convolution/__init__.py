@@ -4,6 +4,7 @@ from hypercolumn.convolution.adjoint import input_gradient, kernel_gradient
 from hypercolumn.convolution.composition import compose
 from hypercolumn.convolution.continuous import SampledConvolution, sampled_convolution
 from hypercolumn.convolution.definition import convolve, cross_correlate, flip
+from hypercolumn.convolution.effective_field import EffectiveField, effective_field
 from hypercolumn.convolution.folding import Folding, fold
 from hypercolumn.convolution.kernels import Kernel, frequency_response, passes
 from hypercolumn.convolution.layer import convolution_layer, cross_correlation_layer, transposed_layer
@@ -18,6 +19,7 @@ __all__ = [
     "F23",
     "F43",
     "AxisField",
+    "EffectiveField",
     "Folding",
     "Kernel",
     "ReceptiveField",
@@ -30,6 +32,7 @@ __all__ = [
     "convolved_length",
     "cross_correlate",
     "cross_correlation_layer",
+    "effective_field",
     "fast_convolve",
     "flatten",
     "flip",

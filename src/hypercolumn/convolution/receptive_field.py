@@ -9,8 +9,9 @@ samples. Sequential networks have the closed recursion `size += (kernel - 1) * d
 (Araujo, Norris and Sim 2019, doi 10.23915/distill.00021); this goes through branches, crops and upsampling, by tables
 composed over the traced graph.
 
-A field is the hull of what is read: the holes of dilation lie inside it. It says what *can* matter, not how much: the
-effective field, where the gradient lies, is smaller (Luo et al. 2016). Wiring that depends on the data is refused.
+A field is the hull of what is read: the holes of dilation lie inside it. It says what *can* matter, not how much: for
+that see `effective_field`. A network that cannot be traced, as where its wiring depends on the data, is refused with
+the line that it stopped at; only where `measure=True` asks for it is its field found by trial (`measured_field`).
 """
 
 import math
@@ -22,11 +23,12 @@ from functools import cached_property
 import numpy as np
 from torch import nn
 
+from hypercolumn.convolution.measured_field import measured_ends
 from hypercolumn.convolution.node import Node
 from hypercolumn.convolution.periodic_table import IDENTITY, NOTHING, PeriodicTable, join
 from hypercolumn.convolution.sizes import shape_taken
 from hypercolumn.convolution.tracing import Graph, trace
-from hypercolumn.errors import InvalidArgument
+from hypercolumn.errors import InvalidArgument, NetworkError
 
 Index = int | slice | range | tuple[int, int]
 """One sample, or a half-open range of samples."""
@@ -96,7 +98,7 @@ class AxisField:
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What one output sees, along each axis, for an input of the given shape.
+    """What one output sees, along each axis, for an input of the given shape. `measured` where it was found by trial.
 
     >>> network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3))
     >>> field = receptive_field(network, (16, 16))
@@ -109,6 +111,7 @@ class ReceptiveField:
     shape: tuple[int, ...]
     axes: tuple[AxisField, ...]
     spacing: tuple[float, ...] | None = None
+    measured: bool = False
 
     @property
     def size(self) -> tuple[tuple[float, float], ...]:
@@ -171,7 +174,8 @@ class ReceptiveField:
             size = f"{low}" if low == high else f"{low} to {high}"
             if self.spacing is not None:
                 size += f" samples ({high * self.spacing[place]:g} in units of the spacing)"
-            lines.append(f"axis {place}: size {size}, stride {axis.stride}, offset {axis.offset}")
+            how = " (measured)" if self.measured else f", offset {axis.offset}"
+            lines.append(f"axis {place}: size {size}, stride {axis.stride}{how}")
         return "\n".join(lines)
 
 
@@ -182,11 +186,15 @@ def receptive_field(
     in_channels: int | None = None,
     layer: str | None = None,
     spacing: Sequence[float] | None = None,
+    measure: bool = False,
 ) -> ReceptiveField:
     """The receptive field of a network's output, or of the output of one of its layers.
 
     shape: the spatial shape of the input; where none is given, one that the network takes is looked for.
-    layer: the path of a module, as in `named_modules`. spacing: by axis, for sizes in physical units.
+    layer: the path of a module, as in `named_modules`. spacing: by axis, for sizes in physical units. measure: where
+    the network cannot be traced, find the field by trial at this shape: sizes are then cut off at the border, and where
+    the wiring depends on the data they are what was seen, not what may be.
+
     Raises NetworkError for an operator that is not known, and for wiring that depends on the data.
 
     >>> print(receptive_field(nn.Sequential(nn.Conv1d(1, 4, 5), nn.AdaptiveAvgPool1d(1)), (100,)))
@@ -197,8 +205,16 @@ def receptive_field(
     shape = shape_taken(network, in_channels=in_channels) if shape is None else tuple(shape)
     if spacing is not None and len(spacing) != len(shape):
         raise InvalidArgument("spacing", spacing, fix=f"give {len(shape)} numbers, one an axis")
-    graph = trace(network, shape, in_channels=in_channels, layer=layer)
-    return field_of(graph, spacing=tuple(spacing) if spacing is not None else None)
+    steps = tuple(spacing) if spacing is not None else None
+    try:
+        graph = trace(network, shape, in_channels=in_channels, layer=layer)
+    except NetworkError:
+        if not measure:
+            raise
+        ends = measured_ends(network, shape, in_channels=in_channels, layer=layer)
+        axes = tuple(AxisField(n, low, high, None, n) for n, (low, high) in zip(shape, ends, strict=True))
+        return ReceptiveField(shape, axes, steps, measured=True)
+    return field_of(graph, spacing=steps)
 
 
 def field_of(graph: Graph, *, spacing: tuple[float, ...] | None = None) -> ReceptiveField:

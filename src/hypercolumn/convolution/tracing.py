@@ -30,12 +30,14 @@ from hypercolumn.errors import InvalidArgument, NetworkError
 class Graph:
     """The operators that lie between the input, node 0, and the output, the last node.
 
-    `modules[i]` are the paths of the modules that node i belongs to, outermost first.
+    `modules[i]` are the paths of the modules that node i belongs to, outermost first; `steps[i]` is the name that the
+    recorded program gives it.
     """
 
     nodes: tuple[Node, ...]
     shape: tuple[int, ...]
     modules: tuple[tuple[str, ...], ...] = field(repr=False)
+    steps: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def output(self) -> Node:
@@ -67,6 +69,7 @@ class Graph:
             tuple(self.nodes[index].reparented(place) for index in kept),
             self.shape,
             tuple(self.modules[index] for index in kept),
+            tuple(self.steps[index] for index in kept) if self.steps else (),
         )
 
 
@@ -135,7 +138,7 @@ def _graph(program: torch.export.ExportedProgram, shape: tuple[int, ...], layer:
                 modules.append(paths)
             elif made is not None:
                 constants[step.name] = made
-    graph = Graph(tuple(nodes), shape, tuple(modules))
+    graph = Graph(tuple(nodes), shape, tuple(modules), tuple(place))
     if layer is not None:
         for step in program.graph.nodes:
             if step.name in refused and layer in _module_paths(step):

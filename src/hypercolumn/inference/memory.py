@@ -11,6 +11,7 @@ known here.
 import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import ceil
 from typing import Any
 
@@ -20,8 +21,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hypercolumn.convolution.tracing import example_input, probing
+from hypercolumn.convolution.tracing import channels_of, example_input, parameter_of, probing
 from hypercolumn.inference.precision import Precision
+from hypercolumn.inference.strips import Strips
 
 FRAGMENTATION = 1.2
 RESERVE = 32 << 20
@@ -38,6 +40,37 @@ def needed_bytes(
     14400
     """
     peak = peak_bytes(network, shape, precision=precision, in_channels=in_channels)
+    return _with_reserve(peak) + precision.cast_bytes(network)
+
+
+def needed_strip_bytes(
+    network: nn.Module, strips: Strips, *, rows: int, precision: Precision, in_channels: int | None = None
+) -> int:
+    """The memory that a process grows by when it runs a network in strips of so many rows.
+
+    Only the first strips are looked at: once answers come, every strip takes what the one before it took.
+    """
+    channels = channels_of(network) if in_channels is None else in_channels
+    others, weights = strips.shape[1:], parameter_of(network)
+
+    def read(start: int, stop: int) -> Tensor:
+        return precision.arrange(
+            torch.zeros((1, channels, stop - start, *others), dtype=weights.dtype, device=weights.device)
+        )
+
+    enough = strips.first_answer(rows) + 2
+    with (
+        probing(network),
+        FakeTensorMode(allow_non_fake_inputs=True),
+        _Ledger() as ledger,
+        precision.autocast(weights.device.type),
+    ):
+        for _ in islice(strips.run(network, read, rows=rows), enough):
+            pass
+    return _with_reserve(ledger.peak) + precision.cast_bytes(network)
+
+
+def _with_reserve(peak: int) -> int:
     return ceil(FRAGMENTATION * peak) + RESERVE
 
 

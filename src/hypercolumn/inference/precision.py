@@ -1,51 +1,53 @@
-"""Which number format and memory layout a network runs fastest in, on this machine, without changing its answer.
+"""A number format and a memory layout, and what else may be done to a network before it runs: folding and compiling.
 
-    candidates    float32 as it is          float32, channels last          bfloat16 by autocast, channels last
-    deviation     max |y - y_float32| / max |y_float32|
-    chosen        the fastest whose deviation stays within the tolerance; the first one unless another is faster
+    float32     as it is, or with channels last
+    bfloat16    by autocast; weights of convolutions and dense layers are cast once and not at every call
+    folded      normalizations vanish into the convolutions beside them (`convolution.folding`)
+    compiled    by `torch.compile`, which needs a C++ compiler and takes half a minute and more for each shape
 
-bfloat16 is tried only where the processor has units for it: without them it is slower. On processors that have them
-it must go with channels last, either alone gains little. The probe runs on the network itself, since the best choice
-depends on its widths; a trained network should be probed with real images. Weights stay float32; nothing is compiled.
+bfloat16 gains only where the processor has units for it: without them it is slower. On processors that have them it
+must go with channels last, either alone gains little. Which of these is fastest here without changing the answer is
+found by trying (`probe`); nothing here is chosen. bfloat16 holds 8 bits, so a layer errs by 0.4 %.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
-from hypercolumn.convolution.tracing import evaluating, parameter_of
 from hypercolumn.errors import InvalidArgument
 
 Format = Literal["float32", "bfloat16"]
 Arranged = TypeVar("Arranged", Tensor, nn.Module)
-Loss = Callable[[Tensor], Tensor]
-
-TOLERANCE = 0.03
-"""How far a bfloat16 output may lie from float32, over the largest output: bfloat16 holds 8 bits, a layer errs by
-0.4 %.
-"""
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+_CAST = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    nn.Linear,
+)
+"""Layers whose weights autocast turns into bfloat16 at every call."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format and a layout, with what the probe measured: seconds by candidate, and the deviation of this one.
+    """How a network is run, with what a probe measured: seconds by candidate, and the deviation of this one.
 
     >>> Precision().arrange(torch.zeros(1, 3, 4, 4)).stride()
     (48, 16, 4, 1)
     >>> Precision(channels_last=True).arrange(torch.zeros(1, 3, 4, 4)).stride()
     (48, 1, 12, 3)
+    >>> Precision("bfloat16", channels_last=True, folded=True).name
+    'bfloat16, channels last, folded'
     """
 
     dtype: Format = "float32"
     channels_last: bool = False
+    folded: bool = False
+    compiled: bool = False
     reason: str = "the default; nothing was measured"
     seconds: Mapping[str, float] = field(default_factory=dict)
     deviation: float = 0.0
@@ -57,7 +59,13 @@ class Precision:
     @property
     def name(self) -> str:
         """The candidate's name, as in `seconds`."""
-        return f"{self.dtype}, channels last" if self.channels_last else self.dtype
+        parts = {"channels last": self.channels_last, "folded": self.folded, "compiled": self.compiled}
+        return ", ".join([self.dtype, *(part for part, done in parts.items() if done)])
+
+    @property
+    def plain(self) -> bool:
+        """Whether the network runs as it is."""
+        return self.name == "float32"
 
     @contextmanager
     def autocast(self, device: str = "cpu") -> Iterator[None]:
@@ -95,6 +103,36 @@ class Precision:
             for weight, data in before:
                 weight.data = data
 
+    @contextmanager
+    def inferring(self, network: nn.Module) -> Iterator[nn.Module]:
+        """`arranged`, and the weights that autocast would cast at every call cast once. Not for training."""
+        before = [(weight, weight.data) for weight in network.parameters()]
+        try:
+            for weight in self._cast(network):
+                weight.data = weight.data.to(torch.bfloat16)
+            yield self.arrange(network)
+        finally:
+            for weight, data in before:
+                weight.data = data
+
+    def cast_bytes(self, network: nn.Module) -> int:
+        """What the cast weights take besides the network."""
+        return sum(2 * weight.numel() for weight in self._cast(network))
+
+    def _cast(self, network: nn.Module) -> list[nn.Parameter]:
+        """Weights of layers under autocast, unless a module of another kind has them too."""
+        if self.dtype != "bfloat16":
+            return []
+        found: dict[int, nn.Parameter] = {}
+        others: set[int] = set()
+        for module in network.modules():
+            for weight in module.parameters(recurse=False):
+                if type(module) in _CAST and weight.dtype is torch.float32:
+                    found[id(weight)] = weight
+                else:
+                    others.add(id(weight))
+        return [weight for key, weight in found.items() if key not in others]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON.
 
@@ -129,130 +167,3 @@ def candidates(dims: int, *, device: str = "cpu") -> tuple[Precision, ...]:
     if has_bfloat16_units(device):
         found.append(Precision("bfloat16", channels_last=dims > 1))
     return tuple(found)
-
-
-def choose(
-    network: nn.Module,
-    example: Tensor,
-    *,
-    training: bool = False,
-    loss: Loss | None = None,
-    tolerance: float = TOLERANCE,
-    repetitions: int = 5,
-) -> Precision:
-    """The fastest way to run this network on an example (batch, channel, *space) whose output stays within the
-    tolerance.
-
-    training: time a forward and a backward pass, with `loss` of the output (its mean square where none is given). The
-    network's weights, gradients, buffers, modes and the state of chance are as they were afterwards.
-
-    >>> choose(nn.Conv1d(1, 1, 3), torch.zeros(1, 1, 64)).seconds.keys() >= {"float32"}
-    True
-    """
-    device = example.device.type
-    if parameter_of(network).dtype is not torch.float32:
-        return Precision(reason="the network is not in float32, so nothing was tried")
-    tried = candidates(example.ndim - 2, device=device)
-    outputs = [_output(network, example, precision) for precision in tried]
-    scale = float(outputs[0].abs().max()) or 1.0
-    deviations = [float((output - outputs[0]).abs().max()) / scale for output in outputs]
-    seconds = {
-        precision.name: median(times)
-        for precision, times in zip(
-            tried, _times(network, example, tried, training=training, loss=loss, repetitions=repetitions), strict=True
-        )
-    }
-    plain = seconds[tried[0].name]
-    fit = [place for place, deviation in enumerate(deviations) if deviation <= tolerance]
-    best = min(fit, key=lambda place: seconds[tried[place].name])
-    if seconds[tried[best].name] > 0.95 * plain:
-        best = 0
-    chosen = tried[best]
-    gain = plain / seconds[chosen.name]
-    left_out = [tried[place].name for place in range(len(tried)) if place not in fit]
-    reason = (
-        f"{chosen.name} runs {gain:.1f} times as fast as float32" if best else "nothing is faster than plain float32"
-    )
-    if left_out:
-        reason += f"; {', '.join(left_out)} left the tolerance of {tolerance:g}"
-    return Precision(chosen.dtype, chosen.channels_last, reason, seconds, deviations[best])
-
-
-def _output(network: nn.Module, example: Tensor, precision: Precision) -> Tensor:
-    with (
-        evaluating(network),
-        precision.arranged(network),
-        torch.inference_mode(),
-        precision.autocast(example.device.type),
-    ):
-        return network(precision.arrange(example)).float()
-
-
-def _times(
-    network: nn.Module,
-    example: Tensor,
-    tried: tuple[Precision, ...],
-    *,
-    training: bool,
-    loss: Loss | None,
-    repetitions: int,
-) -> list[list[float]]:
-    """Seconds of each candidate, taken in turns so that a busy moment of the machine meets all alike."""
-    run = _training_step if training else _inference_step
-    times: list[list[float]] = [[] for _ in tried]
-    with _kept(network, example):
-        for turn in range(repetitions + 1):
-            for place, precision in enumerate(tried):
-                with precision.arranged(network):
-                    spent = run(network, precision.arrange(example), precision, loss)
-                if turn:
-                    times[place].append(spent)
-    return times
-
-
-def _inference_step(network: nn.Module, example: Tensor, precision: Precision, loss: Loss | None) -> float:
-    with evaluating(network), torch.inference_mode():
-        begin = _now(example)
-        with precision.autocast(example.device.type):
-            network(example)
-        return _now(example) - begin
-
-
-def _training_step(network: nn.Module, example: Tensor, precision: Precision, loss: Loss | None) -> float:
-    network.train()
-    begin = _now(example)
-    with precision.autocast(example.device.type):
-        output = network(example)
-    value = output.float().square().mean() if loss is None else loss(output.float())
-    value.backward()
-    spent = _now(example) - begin
-    network.zero_grad(set_to_none=True)
-    return spent
-
-
-def _now(example: Tensor) -> float:
-    if example.device.type == "cuda":
-        torch.cuda.synchronize(example.device)
-    return time.perf_counter()
-
-
-@contextmanager
-def _kept(network: nn.Module, example: Tensor) -> Iterator[None]:
-    """Buffers (running means), gradients, modes and the state of chance, as they were afterwards."""
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    gradients = [(weight, weight.grad) for weight in network.parameters()]
-    modes = [(module, module.training) for module in network.modules()]
-    for weight, _ in gradients:
-        weight.grad = None
-    devices = [example.device] if example.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
-            for weight, gradient in gradients:
-                weight.grad = gradient
-            for module, training in modes:
-                module.training = training

@@ -5,37 +5,37 @@
 `extend` appends reflected samples at the far end of each axis, as few as make a size that the network takes (a
 multiple of 16 and the like), or at which its branches do not slide against each other (an upsampling to the size of an
 odd skip); `crop` removes the outputs that belong to them. That is the definition, whether the image is run whole, which
-it is where memory allows, or in tiles. Tiles give the same within rounding: 1e-5 of the largest output, and at least
-1e-5, in float32. In bfloat16 they agree within its rounding only.
+it is where memory allows, or in strips or tiles (`planning`). These give the same within rounding: 1e-5 of the largest
+output, and at least 1e-5, in float32. In bfloat16 they agree within its rounding only.
 
 A network without padding gives less than it is given: 572 -> 388. `mirror=True` extends the image by reflection at
 both ends, half of what is lost at each, so that the output has the image's size (Ronneberger, Fischer and Brox 2015,
 figure 2).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, prod
+from math import ceil
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hypercolumn.convolution.folding import fold
 from hypercolumn.convolution.receptive_field import ReceptiveField, field_of
 from hypercolumn.convolution.sizes import next_shape_taken, shape_taken, takes
-from hypercolumn.convolution.tracing import (
-    Graph,
-    channels_of,
-    evaluating,
-    first_convolution,
-    parameter_of,
-    trace,
-)
+from hypercolumn.convolution.tracing import Graph, channels_of, dims_of, evaluating, first_convolution, parameter_of
 from hypercolumn.errors import InvalidArgument, NetworkError, ShapeMismatch
-from hypercolumn.inference.memory import needed_bytes
+from hypercolumn.inference.planning import Planner
 from hypercolumn.inference.precision import Precision
-from hypercolumn.inference.tiles import Cut, TilePlan, Tiling, check_tileable, check_tiles, cut_losses
+from hypercolumn.inference.probe import compiled
+from hypercolumn.inference.remembered import remembered
+from hypercolumn.inference.tiles import Cut, TilePlan
+
+PROBED = {1: 16_384, 2: 256, 3: 64}
+"""The longest piece of an image, by its number of axes, on which a precision is chosen."""
 
 Progress = Callable[[float], None]
 """Is told the share that is done, from 0 to 1."""
@@ -51,11 +51,13 @@ class Extension:
 
 
 class Predictor:
-    """A network prepared for many images: sizes, tiles and memory are worked out once for each shape.
+    """A network prepared for many images: sizes, strips or tiles and memory are worked out once for each shape.
 
     network: gives one tensor (batch, class, *space) or (batch, class) for (batch, channel, *space). memory_bytes:
     what one run may take besides the network, the image and the result. tile: by axis the longest tile, in samples of
-    the image.
+    the image; where none is given, memory decides. precision: float32 where none is given, which changes no answer;
+    "auto" for the fastest within a tolerance (`remembered`), chosen on the first image. A folded network is a copy:
+    what is trained afterwards is not seen by it.
 
     >>> predictor = Predictor(nn.Conv2d(1, 2, 3, padding=1))
     >>> predictor(np.zeros((1, 30, 40))).shape
@@ -68,16 +70,20 @@ class Predictor:
         *,
         memory_bytes: int = 1 << 30,
         tile: Sequence[int] | None = None,
-        precision: Precision | None = None,
+        precision: Precision | Literal["auto"] | None = None,
         mirror: bool = False,
     ) -> None:
         if memory_bytes <= 0:
             raise InvalidArgument("memory_bytes", memory_bytes, fix="give the bytes that one run may take")
+        if not (precision is None or precision == "auto" or isinstance(precision, Precision)):
+            raise InvalidArgument("precision", precision, fix='give a Precision, or "auto"')
         self.network, self.memory_bytes, self.mirror = network, memory_bytes, mirror
         self.tile = None if tile is None else tuple(tile)
-        self.precision = precision or Precision()
+        self.precision: Precision | None = None
         self._prepared: dict[tuple[int, ...], tuple[Extension, TilePlan]] = {}
-        self._graphs: dict[tuple[int, ...], Graph] = {}
+        self._use(Precision() if precision is None or precision == "auto" else precision)
+        if precision == "auto":
+            self.precision = None
 
     def __call__(self, image: np.ndarray | Tensor, *, progress: Progress | None = None) -> np.ndarray:
         """The network's output for an image (channel, *space), as float32 (class, *space)."""
@@ -86,54 +92,90 @@ class Predictor:
             raise ShapeMismatch(
                 f"an image of shape {array.shape} cannot be predicted", fix="give (channel, *space), not empty"
             )
+        if self.precision is None:
+            self._use(self._chosen(array))
         extension, plan = self.prepare(array.shape)
-        weights = parameter_of(self.network)
-        kind = torch.float64 if weights.dtype is torch.float64 else torch.float32
+        precision, network = self._planner.precision, self._planner.network
+        device = parameter_of(network).device.type
         result: np.ndarray | None = None
-        precision = self.precision
-        with (
-            evaluating(self.network),
-            precision.arranged(self.network),
-            torch.inference_mode(),
-            precision.autocast(weights.device.type),
-        ):
-            for done, cuts in enumerate(plan, start=1):
-                piece = torch.from_numpy(_read(array, extension, cuts)).to(weights.device, weights.dtype)
-                made = self.network(precision.arrange(piece[None]))[0].to(kind).cpu().numpy()
-                if result is None:
-                    result = np.empty((made.shape[0], *extension.outputs[: made.ndim - 1]), dtype=made.dtype)
-                _write(result, made, cuts)
-                if progress is not None:
-                    progress(done / len(plan))
+        with evaluating(network), precision.inferring(network), torch.inference_mode(), precision.autocast(device):
+            for done, cuts in enumerate(plan):
+                for share, made, part in self._run(array, extension, plan, cuts):
+                    values = made.cpu().numpy()
+                    if result is None:
+                        result = np.empty((values.shape[0], *extension.outputs[: values.ndim - 1]), dtype=values.dtype)
+                    _write(result, values, part)
+                    if progress is not None:
+                        progress((done + share) / len(plan))
         assert result is not None
         return result
 
     def prepare(self, shape: Sequence[int]) -> tuple[Extension, TilePlan]:
-        """The extension and the tiles for an image of shape (channel, *space)."""
+        """The extension and the pieces for an image of shape (channel, *space)."""
         key = tuple(shape)
+        if self.precision is None:
+            why = "it is decided on the first image, and how much memory a piece takes goes with it"
+            raise InvalidArgument("precision", "auto", why=why, fix="predict an image first")
         if self.tile is not None and (len(self.tile) != len(key) - 1 or min(self.tile) < 1):
             raise InvalidArgument("tile", self.tile, fix=f"give {len(key) - 1} lengths, one an axis")
         if key not in self._prepared:
-            self._prepared[key] = self._prepare(key)
+            extension, graph, _ = self._extension(key[0], key[1:])
+            self._prepared[key] = extension, self._planner.plan(key[0], graph, extension.outputs)
         return self._prepared[key]
 
-    def _prepare(self, shape: tuple[int, ...]) -> tuple[Extension, TilePlan]:
-        channels, space = shape[0], shape[1:]
-        extension, graph, field = self._extension(channels, space)
-        return extension, self._plan(channels, extension, graph, field)
+    def _use(self, precision: Precision) -> None:
+        """Take a precision: the network that is run, and all that was worked out, go with it."""
+        network = self.network
+        if precision.folded:
+            network = fold(network, _small_shape(network)).network
+        self.precision, self._weights = precision, parameter_of(self.network)
+        self._planner = Planner(network, precision=precision, memory_bytes=self.memory_bytes, tile=self.tile)
+        self._compiled = compiled(network) if precision.compiled else network
+        self._prepared.clear()
 
-    def _graph(self, channels: int, space: tuple[int, ...]) -> Graph:
-        key = (channels, *space)
-        if key not in self._graphs:
-            self._graphs[key] = trace(self.network, space, in_channels=channels)
-        return self._graphs[key]
+    def _chosen(self, image: np.ndarray) -> Precision:
+        """The precision for the middle of an image."""
+        longest = PROBED.get(image.ndim - 1, PROBED[3])
+        middle = [slice((n - min(n, longest)) // 2, (n + min(n, longest)) // 2) for n in image.shape[1:]]
+        part = image[(slice(None), *middle)]
+        extension, _, _ = self._extension(part.shape[0], part.shape[1:])
+        whole = [Cut((0, n), (0, n), (0, n)) for n in extension.shape]
+        return remembered(self.network, self._tensor(_read(part, extension, whole)))
+
+    def _tensor(self, piece: np.ndarray) -> Tensor:
+        return torch.from_numpy(piece).to(self._weights.device, self._kind)[None]
+
+    @property
+    def _kind(self) -> torch.dtype:
+        return self._weights.dtype if self._weights.dtype is torch.float64 else torch.float32
+
+    def _run(
+        self, array: np.ndarray, extension: Extension, plan: TilePlan, cuts: Sequence[Cut]
+    ) -> Iterator[tuple[float, Tensor, Sequence[Cut]]]:
+        """One tile's outputs, all at once or by strips: the share that is done, the outputs, and where they belong."""
+        precision = self._planner.precision
+        if plan.rows is None:
+            made = self._compiled(precision.arrange(self._tensor(_read(array, extension, cuts))))
+            yield 1.0, made[0].to(self._kind), cuts
+            return
+        strips = self._planner.strips(array.shape[0], plan.shape)
+
+        def read(start: int, stop: int) -> Tensor:
+            rows = Cut((start, stop), (0, 0), (0, 0))
+            return precision.arrange(self._tensor(_read(array, extension, (rows, *cuts[1:]))))
+
+        wanted = cuts[0].write[1]
+        for start, stop, made in strips.run(self._planner.network, read, rows=plan.rows):
+            stop = min(stop, wanted)
+            if stop > start:
+                yield stop / wanted, made[0].to(self._kind), (Cut((0, 0), (0, stop - start), (start, stop)), *cuts[1:])
 
     # ------------------------------------------------------------------------------------------------ size
 
     def _extension(self, channels: int, space: tuple[int, ...]) -> tuple[Extension, Graph, ReceptiveField]:
         taken = not self.mirror and takes(self.network, space, in_channels=channels)
         if taken:
-            graph = self._graph(channels, space)
+            graph = self._planner.graph(channels, space)
             field = field_of(graph)
             if _repeats(field):
                 return Extension((0,) * len(space), space, graph.output_shape), graph, field
@@ -149,7 +191,7 @@ class Predictor:
         found = next_shape_taken(
             self.network, least, known=known.shape, alignment=known.alignment, in_channels=channels
         )
-        graph = self._graph(channels, found)
+        graph = self._planner.graph(channels, found)
         field = field_of(graph)
         outputs = []
         for axis, made in enumerate(graph.output_shape):
@@ -172,7 +214,7 @@ class Predictor:
         except NetworkError:
             self._check_channels(channels, space)
             shape = space
-        return self._graph(channels, shape)
+        return self._planner.graph(channels, shape)
 
     def _check_channels(self, channels: int, space: tuple[int, ...]) -> None:
         expected = channels_of(self.network) if first_convolution(self.network) is not None else channels
@@ -183,54 +225,6 @@ class Predictor:
                 why=f"it takes {expected} channels of {own} samples, and nothing was found that it takes of {channels}",
             )
 
-    # ----------------------------------------------------------------------------------------------- tiles
-
-    def _plan(self, channels: int, extension: Extension, graph: Graph, field: ReceptiveField) -> TilePlan:
-        shape = extension.shape
-        asked = self.tile is not None and any(a < b for a, b in zip(self.tile, shape, strict=True))
-        if not asked and self._bytes(channels, shape) <= self.memory_bytes:
-            return TilePlan(
-                shape, tuple((Cut((0, n), (0, m), (0, m)),) for n, m in zip(shape, extension.outputs, strict=True))
-            )
-        check_tileable(graph, field)
-        tiling = Tiling(shape, graph.output_shape, extension.outputs, field.stride, cut_losses(graph, field))
-        plan = self._asked(tiling) if asked else self._fitting(channels, tiling)
-        check_tiles(plan, whole=graph, tile=self._graph(channels, plan.shape), field=field)
-        return plan
-
-    def _asked(self, tiling: Tiling) -> TilePlan:
-        assert self.tile is not None
-        plan = tiling.cut(tiling.at_most(self.tile))
-        if plan is None:
-            why = "what the network sees beyond a tile leaves nothing of it"
-            raise InvalidArgument("tile", self.tile, why=why, fix=f"give at least {tiling.smallest()}")
-        return plan
-
-    def _fitting(self, channels: int, tiling: Tiling) -> TilePlan:
-        """The tiles with the least to compute among those that fit into memory.
-
-        Memory is nearly a line in the tile's volume, drawn through the smallest tile and the image. The tile chosen
-        by it is measured, and a smaller one is chosen where it does not fit after all.
-        """
-        smallest = tiling.smallest()
-        base, whole = self._bytes(channels, smallest), self._bytes(channels, tiling.shape)
-        if base > self.memory_bytes:
-            raise InvalidArgument(
-                "memory_bytes", self.memory_bytes, fix=f"give at least {base}, which a tile of {smallest} takes"
-            )
-        line = (prod(tiling.shape) - prod(smallest)) / max(whole - base, 1)
-        volume = prod(smallest) + line * (self.memory_bytes - base)
-        while (plan := tiling.cheapest(volume)) is not None:
-            if self._bytes(channels, plan.shape) <= self.memory_bytes:
-                return plan
-            volume = 0.95 * min(volume, prod(plan.shape))
-        least = tiling.cut(smallest)
-        assert least is not None
-        return least
-
-    def _bytes(self, channels: int, shape: tuple[int, ...]) -> int:
-        return needed_bytes(self.network, shape, precision=self.precision, in_channels=channels)
-
 
 def predict(
     network: nn.Module,
@@ -238,14 +232,16 @@ def predict(
     *,
     memory_bytes: int = 1 << 30,
     tile: Sequence[int] | None = None,
-    precision: Precision | None = None,
+    precision: Precision | Literal["auto"] | None = None,
     mirror: bool = False,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """The network's output for an image (channel, *space) of any size, as float32 (class, *space).
 
-    memory_bytes: what one run may take besides the network, the image and the result; larger images go in tiles, with
-    the same result within 1e-5. tile: by axis the longest tile, in samples. mirror: give a network without padding
+    memory_bytes: what one run may take besides the network, the image and the result; larger images go in strips or
+    tiles, with the same result within 1e-5. tile: by axis the longest tile, in samples. precision: float32 where none
+    is given; "auto" is several times as fast where the processor has units for bfloat16, and strays from float32 by at
+    most 3 % of the largest output, on the middle of the image. mirror: give a network without padding
     reflected samples all around, so that the output has the image's size. For many images `Predictor` prepares once.
 
     Raises NetworkError, naming the layer, where a network that mixes the whole image (global pooling, instance
@@ -261,6 +257,12 @@ def predict(
     return predictor(image, progress=progress)
 
 
+def _small_shape(network: nn.Module) -> tuple[int, ...] | None:
+    """A small shape for the comparison that folding makes, or None where none of them is taken."""
+    tried = ((length,) * dims_of(network) for length in (32, 64, 128))
+    return next((shape for shape in tried if takes(network, shape)), None)
+
+
 def _repeats(field: ReceptiveField) -> bool:
     return all(axis.table is not None or axis.mixed_by for axis in field.axes)
 
@@ -274,11 +276,11 @@ def _read(image: np.ndarray, extension: Extension, cuts: Sequence[Cut]) -> np.nd
         if begin >= 0 and end <= extent:
             piece = piece[(slice(None),) * (axis + 1) + (slice(begin, end),)]
         else:
-            piece = np.take(piece, _reflected(np.arange(begin, end), extent), axis=axis + 1)
+            piece = np.take(piece, reflected(np.arange(begin, end), extent), axis=axis + 1)
     return np.ascontiguousarray(piece)
 
 
-def _reflected(position: np.ndarray, extent: int) -> np.ndarray:
+def reflected(position: np.ndarray, extent: int) -> np.ndarray:
     """Positions outside of [0, extent) folded back, the edge sample once; as often as it takes."""
     if extent == 1:
         return np.zeros_like(position)

@@ -48,7 +48,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Tiles of one shape that together make every output once.
+    """Tiles of one shape that together make every output once; each in strips of so many rows where `rows` is given.
 
     >>> plan = TilePlan((8,), ((Cut((0, 8), (0, 6), (0, 6)), Cut((4, 12), (2, 8), (6, 12))),))
     >>> len(plan), plan.volume
@@ -57,6 +57,7 @@ class TilePlan:
 
     shape: tuple[int, ...]
     cuts: tuple[tuple[Cut, ...], ...]
+    rows: int | None = None
 
     def __len__(self) -> int:
         return prod(len(cuts) for cuts in self.cuts)
@@ -144,19 +145,24 @@ class Tiling:
             found.append(extent - steps * loss.alignment)
         return tuple(found)
 
-    def smallest(self) -> tuple[int, ...]:
-        """The smallest tile that still covers the image."""
+    def smallest(self, *, whole: Sequence[int] = ()) -> tuple[int, ...]:
+        """The smallest tile that still covers the image, as long as the image along the axes that are kept whole."""
         found = []
         for axis, (extent, loss) in enumerate(zip(self.shape, self.losses, strict=True)):
+            if axis in whole:
+                found.append(extent)
+                continue
             lengths = range((extent - 1) % loss.alignment + 1, extent + 1, loss.alignment)
             found.append(next(length for length in lengths if self._along(axis, length)))
         return tuple(found)
 
-    def cheapest(self, volume: float) -> TilePlan | None:
-        """Of the cubes and strips of at most this volume the one with the least to compute; None where none will
-        do.
+    def cheapest(self, volume: float, *, whole: Sequence[int] = ()) -> TilePlan | None:
+        """Of the cubes and bars of at most this volume the one with the least to compute; None where none will do.
+
+        whole: axes along which nothing is cut.
         """
-        plans = [self._largest(volume, kept) for kept in product((False, True), repeat=len(self.shape))]
+        choices = [(True,) if axis in whole else (False, True) for axis in range(len(self.shape))]
+        plans = [self._largest(volume, kept) for kept in product(*choices)]
         return min((plan for plan in plans if plan is not None), key=lambda plan: plan.volume, default=None)
 
     def _largest(self, volume: float, kept: Sequence[bool]) -> TilePlan | None:
