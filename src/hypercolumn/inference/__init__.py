@@ -1,9 +1,24 @@
 """A network over more data than fits: exact tiles in bounded memory, and the precision that is fastest here."""
 
 from hypercolumn.inference.blending import blend
+from hypercolumn.inference.dense import DenseMapper, dense_map
 from hypercolumn.inference.instance_tiles import TiledInstances, label_tiles
+from hypercolumn.inference.mutagenesis import MutationMap, Mutator, mutagenesis
 from hypercolumn.inference.precision import Precision
 from hypercolumn.inference.prediction import Predictor, predict
 from hypercolumn.inference.probe import choose
 
-__all__ = ["Precision", "Predictor", "TiledInstances", "blend", "choose", "label_tiles", "predict"]
+__all__ = [
+    "DenseMapper",
+    "MutationMap",
+    "Mutator",
+    "Precision",
+    "Predictor",
+    "TiledInstances",
+    "blend",
+    "choose",
+    "dense_map",
+    "label_tiles",
+    "mutagenesis",
+    "predict",
+]

@@ -1,0 +1,96 @@
+"""Dense maps: a classifier of tiles of 254 x 254 over an image, laid out against running every tile in batches.
+
+Both sides are in float32 and run the same network. The tiles run at the batch size that is fastest for them here.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.harness import Measured, bar, ratio
+from hypercolumn.inference import dense_map
+
+TILE, STRIDE, SIZE = 254, 32, 2048
+BATCHES = (1, 2, 4, 8, 16, 32)
+
+
+@cache
+def classifier() -> nn.Sequential:
+    """Five convolutions without padding, each pooled by two: 254 -> 126 -> 62 -> 30 -> 14 -> 6, then a dense head."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in (16, 32, 64, 64, 64):
+        layers += [nn.Conv2d(channels, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+        channels = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 36, 64), nn.ReLU(), nn.Linear(64, 9)).eval()
+
+
+@cache
+def image(size: int) -> np.ndarray:
+    return np.random.default_rng(0).random((3, size, size), dtype=np.float32)
+
+
+def tile_by_tile(picture: np.ndarray, stride: int, batch: int) -> Tensor:
+    """Every tile, so many at a time: (class, y, x)."""
+    tiles = torch.from_numpy(picture).unfold(1, TILE, stride).unfold(2, TILE, stride)
+    down, across = tiles.shape[1:3]
+    rows = tiles.permute(1, 2, 0, 3, 4).reshape(down * across, *(3, TILE, TILE))
+    network = classifier()
+    with torch.inference_mode():
+        return torch.cat([network(part) for part in rows.split(batch)]).T.reshape(-1, down, across)
+
+
+def best_batch() -> int:
+    """The batch size at which 64 tiles run in the least time."""
+    network, tiles = classifier(), torch.rand(64, 3, TILE, TILE, generator=torch.Generator().manual_seed(0))
+    seconds = {}
+    with torch.inference_mode():
+        for batch in BATCHES:
+            run = lambda batch=batch: [network(part) for part in tiles.split(batch)]  # noqa: E731
+            seconds[batch] = ratio(run, lambda: None, repeats=3).first
+    return min(seconds, key=seconds.__getitem__)
+
+
+@bar("dense map at stride 32 over 2048 x 2048 against every tile in batches", unit="times as fast", at_least=35.0)
+def overlapping() -> Measured:
+    picture, batch = image(SIZE), best_batch()
+    times = ratio(
+        lambda: tile_by_tile(picture, STRIDE, batch),
+        lambda: dense_map(classifier(), picture, tile=(TILE, TILE), stride=STRIDE),
+        repeats=5,
+    )
+    return Measured(times.value, {**times.details("every tile", "laid out"), "tiles at once": batch})
+
+
+@bar("dense map of tiles that do not overlap against the same tiles in batches", unit="times as fast", at_least=0.95)
+def apart() -> Measured:
+    picture, batch = image(SIZE), best_batch()
+    times = ratio(
+        lambda: tile_by_tile(picture, TILE, batch),
+        lambda: dense_map(classifier(), picture, tile=(TILE, TILE), stride=TILE),
+        repeats=7,
+    )
+    return Measured(times.value, {**times.details("in batches", "dense map"), "tiles at once": batch})
+
+
+@bar("dense map equals every tile", unit="largest absolute difference", at_most=1e-5)
+def equal() -> Measured:
+    picture = image(640)
+    found = dense_map(classifier(), picture, tile=(TILE, TILE), stride=STRIDE, way="laid out")
+    expected = tile_by_tile(picture, STRIDE, 16).numpy()
+    return Measured(float(np.abs(found - expected).max()), {"largest answer": round(float(np.abs(expected).max()), 3)})
+
+
+@bar("dense map at stride 8 against every tile in batches, 512 x 512", unit="times as fast", at_least=35.0)
+def finer_than_the_network() -> Measured:
+    """A stride of a quarter of the network's own: layers are dilated, and nothing is computed that no tile needs."""
+    picture, batch = image(512), best_batch()
+    times = ratio(
+        lambda: tile_by_tile(picture, 8, batch),
+        lambda: dense_map(classifier(), picture, tile=(TILE, TILE), stride=8),
+        repeats=5,
+    )
+    return Measured(times.value, {**times.details("every tile", "laid out"), "tiles at once": batch})
