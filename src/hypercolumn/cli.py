@@ -155,17 +155,38 @@ def predict(
     out: Out = Path("predictions"),
     fold: Annotated[str | None, typer.Option(help="one fold's network instead of the mean of all")] = None,
     memory: Annotated[float, typer.Option(help="GiB to use")] = 2.0,
+    precision: Annotated[str, typer.Option(help="float32, or auto: the fastest here that is close to it")] = "auto",
     debug: Debug = False,
 ) -> None:
     """Apply a run's networks to new images."""
     from hypercolumn.study.external import predict_files
 
-    done, failed = predict_files(run, inputs, out, fold=fold, memory_bytes=int(memory * 2**30), watcher=_watcher())
+    done, failed = predict_files(
+        run, inputs, out, fold=fold, memory_bytes=int(memory * 2**30), precision=precision, watcher=_watcher()
+    )
     _say(f"{len(done)} predicted, written to {out}")
     for error in failed:
         typer.echo(str(error), err=True)
     if failed:
         raise typer.Exit(3)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="a run")],
+    to: Annotated[str, typer.Option("--to", help="onnx")] = "onnx",
+    out: Out = Path("exported"),
+    fold: Annotated[str | None, typer.Option(help="one fold's network instead of all")] = None,
+    debug: Debug = False,
+) -> None:
+    """Write a run's networks for other runtimes, each checked against the original."""
+    if to != "onnx":
+        raise UsageError(f"a network cannot be written as {to!r}", fix="use --to onnx")
+    from hypercolumn.study.exporting import export_run
+
+    for made in export_run(run, out, fold=fold, watcher=_watcher()):
+        sizes = " x ".join("any" if length is None else str(length) for length in made.shape[2:])
+        _say(f"{made.path}: takes {sizes}; ONNX Runtime is within {made.difference:.1e} of the network")
 
 
 @app.command()

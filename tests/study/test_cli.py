@@ -9,7 +9,7 @@ import pytest
 
 from hypercolumn.cli import app, run_command
 
-VERBS = ("demo", "init", "check", "train", "evaluate", "predict", "audit", "report", "info", "experiment")
+VERBS = ("demo", "init", "check", "train", "evaluate", "predict", "audit", "report", "info", "experiment", "export")
 
 
 def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,7 +35,7 @@ def test_a_wrong_call_is_said_in_words_with_exit_code_2(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("target", ["report", "audit", "predict", "evaluate"])
+@pytest.mark.parametrize("target", ["report", "audit", "predict", "evaluate", "export"])
 def test_what_is_no_run_is_refused(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = {"predict": ["x.png"], "evaluate": ["--on", "x.csv"]}.get(target, [])
     assert run_command([target, str(tmp_path), *more]) == 3

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 import tifffile
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from tests.study import small_study
 
 from hypercolumn.cli import run_command
+from hypercolumn.data import read_image
 from hypercolumn.errors import CertificateError, RunError, WeightsError
 from hypercolumn.study import Run, Study, resume
 from hypercolumn.study.predicting import load_trained
@@ -121,6 +123,39 @@ def test_predict_writes_a_label_image_for_each_input_and_sets_bad_ones_aside(
     assert labels.shape == (96, 96)
     assert set(np.unique(labels)) <= {0, 1}
     assert "bad.png" in capsys.readouterr().err
+
+
+def test_predict_takes_the_precision_that_is_asked_for(home: Path, run: Run, tmp_path: Path) -> None:
+    image = next((home / "data/images").iterdir())
+    made = {}
+    for precision in ("auto", "float32"):
+        out = tmp_path / precision
+        assert run_command(["predict", str(run.folder), str(image), "-o", str(out), "--precision", precision]) == 0
+        made[precision] = tifffile.imread(out / f"{image.stem}.tif")
+    assert np.mean(made["auto"] != made["float32"]) < 0.01, "near a half a rounding may decide, elsewhere none does"
+    assert run_command(["predict", str(run.folder), str(image), "--precision", "int8"]) == 2
+
+
+def test_export_writes_each_fold_as_onnx_that_says_how_to_use_it(
+    home: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["export", str(run.folder), "-o", str(tmp_path)]) == 0
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    assert "ONNX Runtime is within" in capsys.readouterr().out
+    fold, session = next(iter(run.state()["folds"])), onnxruntime.InferenceSession(str(files[0]))
+    notes = session.get_modelmeta().custom_metadata_map
+    assert json.loads(notes["classes"]) == ["background", "object"]
+    assert str(run.lead()) in notes["score out of fold, all folds"]
+    trained = load_trained(run.fold(fold), sha256=None, memory_bytes=2**30)
+    image = read_image(next((home / "data/images").iterdir())).array[:, :64, :80]
+    [given] = session.run(None, {"image": trained.normalization.apply(image)[None]})
+    np.testing.assert_allclose(given[0], trained.probabilities(image), atol=1e-5)
+    names = [path.stem for path in (home / "data/images").iterdir()]
+    content = files[0].read_bytes()
+    assert not [word for word in (*names, str(ROOT), str(home), "site-packages") if word.encode() in content]
+    assert run_command(["export", str(run.folder), "-o", str(tmp_path)]) == 2, "nothing is overwritten"
+    assert run_command(["export", str(run.folder), "--to", "pickle"]) == 2
 
 
 def test_evaluate_scores_other_data_and_finds_the_patients_it_knows(

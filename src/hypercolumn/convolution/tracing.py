@@ -8,6 +8,7 @@ refused by name, and so are networks whose wiring depends on the data. Nothing i
 A graph holds for its size only.
 """
 
+import logging
 import operator
 import traceback
 import warnings
@@ -180,12 +181,19 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def probing(network: nn.Module) -> Iterator[None]:
     """For runs without data: evaluation mode, no gradients, no autocast of the caller's, and warnings kept silent.
 
-    A warning that the caller has turned into an error would otherwise look like a size that the network does not take.
+    A warning that the caller has turned into an error would otherwise look like a size that the network does not take;
+    and that it does not take one is an answer here, which torch would log with its traceback.
     """
     device = parameter_of(network).device.type
-    with warnings.catch_warnings(), evaluating(network), torch.no_grad(), torch.autocast(device, enabled=False):
-        warnings.simplefilter("ignore")
-        yield
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), evaluating(network), torch.no_grad(), torch.autocast(device, enabled=False):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def example_input(network: nn.Module, shape: Sequence[int], *, in_channels: int | None = None) -> Tensor:

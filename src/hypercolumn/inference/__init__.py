@@ -2,6 +2,7 @@
 
 from hypercolumn.inference.blending import blend
 from hypercolumn.inference.dense import DenseMapper, dense_map
+from hypercolumn.inference.export import Exported, export_onnx
 from hypercolumn.inference.instance_tiles import TiledInstances, label_tiles
 from hypercolumn.inference.mutagenesis import MutationMap, Mutator, mutagenesis
 from hypercolumn.inference.precision import Precision
@@ -10,6 +11,7 @@ from hypercolumn.inference.probe import choose
 
 __all__ = [
     "DenseMapper",
+    "Exported",
     "MutationMap",
     "Mutator",
     "Precision",
@@ -18,6 +20,7 @@ __all__ = [
     "blend",
     "choose",
     "dense_map",
+    "export_onnx",
     "label_tiles",
     "mutagenesis",
     "predict",

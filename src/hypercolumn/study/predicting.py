@@ -7,6 +7,7 @@ than what the network sees, so nothing that was trained on is in sight.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -47,8 +48,18 @@ class Trained:
         return self.task.probabilities(logits[None])[0].numpy()
 
 
-def load_trained(folder: Path, *, sha256: str | None, memory_bytes: int, network: nn.Module | None = None) -> Trained:
-    """The network of one fold. Raises WeightsError where the file was changed, or needs a module that was not given."""
+def load_trained(
+    folder: Path,
+    *,
+    sha256: str | None,
+    memory_bytes: int,
+    network: nn.Module | None = None,
+    precision: Literal["auto"] | None = None,
+) -> Trained:
+    """The network of one fold, in float32 or in the precision that is fastest here (`Predictor`).
+
+    Raises WeightsError where the file was changed, or needs a module that was not given.
+    """
     tensors, sheet = load_weights(folder / "weights.safetensors", sha256=sha256)
     if network is None:
         if sheet["network"] not in NETWORKS:
@@ -66,7 +77,7 @@ def load_trained(folder: Path, *, sha256: str | None, memory_bytes: int, network
         ) from None
     task = build_task(sheet["task"])
     dense = sheet["task"]["name"] == "segmentation"
-    predictor = Predictor(network, memory_bytes=memory_bytes)
+    predictor = Predictor(network, memory_bytes=memory_bytes, precision=precision)
     return Trained(predictor, task, Normalization.from_dict(sheet["normalization"]), dense)
 
 
