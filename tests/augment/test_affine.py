@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from hypercolumn.augment import Affine, AffineRecord
@@ -73,6 +75,40 @@ def test_only_named_planes_turn() -> None:
     record = Affine(rotation=30, shear=0.1, planes=((1, 2),)).draw(np.random.default_rng(0), 3)
     assert record.angles[:2] == record.shears[:2] == (0.0, 0.0)
     assert record.angles[2] != 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), dims=st.integers(1, 3))
+def test_the_way_back_is_the_inverse_matrix(seed: int, dims: int) -> None:
+    affine = Affine(rotation=180, scale=0.5, stretch=0.3, shear=0.5)
+    record = affine.draw(np.random.default_rng(seed), dims)
+    product = affine.invert(record).matrix() @ record.matrix()
+    np.testing.assert_allclose(product, np.eye(dims), atol=1e-9)
+
+
+@pytest.mark.parametrize("angles", [(0.0, 90.0, 0.0), (90.0, 90.0, 90.0), (180.0, -90.0, 30.0)])
+def test_turns_that_line_two_axes_up_have_a_way_back(angles: tuple[float, ...]) -> None:
+    record = turn(*angles, dims=3)
+    np.testing.assert_allclose(Affine().invert(record).matrix() @ record.matrix(), np.eye(3), atol=1e-9)
+
+
+@pytest.mark.parametrize("spacing", [None, (3.0, 1.0)])
+def test_a_smooth_image_turned_scaled_and_sheared_comes_back(spacing: tuple[float, float] | None) -> None:
+    smooth = torch.from_numpy(ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((1, 64, 64)), (0, 5, 5)))
+    affine = Affine(spacing=spacing)
+    record = AffineRecord((20.0,), (1.1, 1.2), (0.1,), (0.0, 0.0))
+    back = affine.apply_image(affine.invert(record), affine.apply_image(record, smooth))
+    middle = (0, slice(26, 38), slice(26, 38))
+    assert float((back - smooth)[middle].abs().max()) < 0.02 * float(smooth.max() - smooth.min())
+
+
+def test_a_shift_has_a_way_back_alone_but_not_beside_a_turn() -> None:
+    image = torch.arange(64.0).reshape(1, 8, 8)
+    affine, shift = Affine(), AffineRecord((0.0,), (1.0, 1.0), (0.0,), (0.25, 0.0))
+    back = affine.apply_image(affine.invert(shift), affine.apply_image(shift, image))
+    assert torch.equal(back[:, :6], image[:, :6])
+    with pytest.raises(InvalidArgument, match="step of its own"):
+        affine.invert(AffineRecord((10.0,), (1.0, 1.0), (0.0,), (0.25, 0.0)))
 
 
 def test_a_negative_strength_is_refused() -> None:

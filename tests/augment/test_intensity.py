@@ -1,8 +1,11 @@
-"""Brightness, contrast, gamma, noise and blur: what their equations say, on numbers."""
+"""What does not move: brightness to JPEG, what their equations say, on numbers."""
+
+import io
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 
 from hypercolumn.augment import (
@@ -10,14 +13,22 @@ from hypercolumn.augment import (
     BlurRecord,
     Brightness,
     BrightnessRecord,
+    ChannelDropout,
+    ChannelDropoutRecord,
+    Compression,
+    CompressionRecord,
     Contrast,
     ContrastRecord,
     Gamma,
     GammaRecord,
     Greying,
     GreyingRecord,
+    Illumination,
+    IlluminationRecord,
     Noise,
     NoiseRecord,
+    Vignetting,
+    VignettingRecord,
 )
 from hypercolumn.errors import InvalidArgument
 
@@ -79,7 +90,9 @@ def test_blur_of_an_axis_shorter_than_its_kernel() -> None:
     torch.testing.assert_close(Blur().apply_image(BlurRecord((5.0, 5.0)), constant), constant)
 
 
-@pytest.mark.parametrize("kind", [Brightness, Contrast, Gamma, Noise, Blur])
+@pytest.mark.parametrize(
+    "kind", [Brightness, Contrast, Gamma, Noise, Blur, Illumination, Vignetting, ChannelDropout, Compression]
+)
 def test_a_negative_strength_is_refused(kind: type) -> None:
     with pytest.raises(InvalidArgument):
         kind(-0.1)
@@ -104,3 +117,75 @@ def test_greying_filters_are_spread_evenly_over_all_weights() -> None:
     weights = np.array([GreyingRecord(1.0, seed=seed).weights(3) for seed in range(2000)])
     np.testing.assert_allclose(weights.mean(axis=0), 1 / 3, atol=0.02)
     np.testing.assert_allclose(weights.var(axis=0), 1 / 18, atol=0.005)
+
+
+def test_light_multiplies_what_lies_above_the_darkest_and_the_same_in_every_channel() -> None:
+    record = Illumination(0.4).draw(np.random.default_rng(0), 2)
+    low = IMAGE.amin(dim=(1, 2), keepdim=True)
+    light = (Illumination().apply_image(record, IMAGE) - low) / (IMAGE - low)
+    known = (IMAGE - low > 1e-6).all(dim=0)
+    torch.testing.assert_close(light[0][known], light[1][known], atol=1e-5, rtol=0)
+    assert bool((light[:, known] > 0).all())
+    corners = light[0][[0, 0, -1, -1], [0, -1, 0, -1]].log()
+    expected = torch.tensor(record.logarithms, dtype=torch.float64).reshape(3, 3)[[0, 0, -1, -1], [0, -1, 0, -1]]
+    torch.testing.assert_close(corners, expected, atol=1e-5, rtol=0)
+
+
+def test_light_that_is_the_same_everywhere_is_contrast_above_the_darkest() -> None:
+    even = IlluminationRecord((2, 2), (float(np.log(2)),) * 4)
+    low = IMAGE.amin(dim=(1, 2), keepdim=True)
+    torch.testing.assert_close(Illumination().apply_image(even, IMAGE), 2 * IMAGE - low, atol=1e-5, rtol=0)
+
+
+def test_vignetting_leaves_the_optical_axis_and_takes_its_share_from_the_corners() -> None:
+    bright = torch.ones(1, 41, 61, dtype=torch.float64)
+    bright[0, 0, 30] = 0
+    dark = Vignetting().apply_image(VignettingRecord(0.4), bright)
+    assert float(dark[0, 20, 30]) == pytest.approx(1)
+    assert [float(dark[0, y, x]) for y in (0, -1) for x in (0, -1)] == pytest.approx([0.6] * 4)
+    aside = Vignetting().apply_image(VignettingRecord(0.4, centre=(0.0, 0.5)), bright)
+    assert aside[0, 20].argmax() == 45
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_compression_is_pillows_jpeg_on_the_range_of_the_image(channels: int) -> None:
+    smooth = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((channels, 48, 64)), (0, 2, 2))
+    low, extent = smooth.min(), smooth.max() - smooth.min()
+    pixels = np.rint((smooth - low) / extent * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(np.moveaxis(pixels, 0, -1) if channels == 3 else pixels[0]).save(
+        file, "jpeg", quality=60, subsampling="4:2:0"
+    )
+    decoded = np.asarray(Image.open(file), dtype=np.float64).reshape(48, 64, -1)
+    expected = np.moveaxis(decoded, -1, 0) / 255 * extent + low
+    found = Compression().apply_image(CompressionRecord(60), torch.from_numpy(smooth)).numpy()
+    assert np.abs(found - expected).mean() < 0.003 * extent
+    assert np.abs(found - expected).max() < 0.05 * extent
+
+
+def test_less_quality_loses_more() -> None:
+    image = IMAGE.float()
+    losses = [
+        float((Compression().apply_image(CompressionRecord(quality), image) - image).abs().mean())
+        for quality in (95, 60, 20, 5)
+    ]
+    assert losses == sorted(losses)
+    assert losses[0] > 0
+
+
+def test_dropped_channels_are_empty_and_one_always_stays() -> None:
+    many = torch.ones(5, 3)
+    kept = [
+        int(ChannelDropout().apply_image(ChannelDropoutRecord(0.5, seed), many)[:, 0].sum()) for seed in range(4000)
+    ]
+    assert min(kept) == 1
+    assert np.mean(kept) == pytest.approx(2.5 + 1 / 32, abs=0.06)  # where chance would drop all five, one stays
+    all_but_one = ChannelDropout().apply_image(ChannelDropoutRecord(1.0, 7), many)
+    assert int(all_but_one[:, 0].sum()) == 1
+    assert torch.equal(ChannelDropout().apply_image(ChannelDropoutRecord(1.0, 7), many[:1]), many[:1])
+
+
+def test_strengths_beyond_what_can_be_are_refused() -> None:
+    for kind, wrong in ((Vignetting, {"loss": 1.0}), (Vignetting, {"offset": 2.0}), (Compression, {"lowest": 0})):
+        with pytest.raises(InvalidArgument):
+            kind(**wrong)

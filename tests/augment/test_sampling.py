@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hypercolumn.augment.sampling import bounds, centred, moved, sample_image, sample_target
+from hypercolumn.errors import InvalidArgument
 
 
 @settings(deadline=None, max_examples=40)
@@ -69,3 +70,45 @@ def test_object_numbers_beyond_the_precision_of_float32_are_kept() -> None:
 def test_centred_places_are_symmetric_and_move_as_told() -> None:
     assert bounds(centred((5, 4))) == ((-2.0, 2.0), (-1.5, 1.5))
     assert bounds(moved(centred((5, 4)), (2.0, 1.5))) == ((0.0, 4.0), (0.0, 3.0))
+
+
+def cubic(distance: np.ndarray) -> np.ndarray:
+    """Keys 1981, equation 15, with a = -3/4."""
+    d, a = np.abs(distance), -0.75
+    near, far = (a + 2) * d**3 - (a + 3) * d**2 + 1, a * (d**3 - 5 * d**2 + 8 * d - 4)
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), dims=st.integers(1, 2), reach=st.sampled_from([0.0, 3.0, 40.0]))
+def test_cubic_is_the_sum_of_keys_over_the_mirrored_array(seed: int, dims: int, reach: float) -> None:
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(length) for length in rng.integers(1, 12, size=dims))
+    array = rng.standard_normal(shape)
+    places = [rng.uniform(-reach, length - 1 + reach, size=(5,) * dims) for length in shape]
+    far = np.pad(array, 60, mode="reflect")
+    weights = [cubic(axis[..., None] - np.arange(-60, length + 60)) for axis, length in zip(places, shape, strict=True)]
+    expected = np.einsum("pi,i->p", *weights, far) if dims == 1 else np.einsum("pqi,pqj,ij->pq", *weights, far)
+    tensors = tuple(torch.from_numpy(axis) for axis in places)
+    found = sample_image(torch.from_numpy(array)[None], tensors, interpolation="cubic")[0]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_cubic_keeps_samples_and_a_straight_line() -> None:
+    line = torch.arange(20.0, dtype=torch.float64)[None] * 0.5
+    between = torch.tensor([3.0, 7.25, 11.9], dtype=torch.float64)
+    torch.testing.assert_close(sample_image(line, (between,), interpolation="cubic")[0][0], line[0, 3])
+    found = sample_image(line, (torch.tensor([5.5], dtype=torch.float64),), interpolation="cubic")
+    torch.testing.assert_close(found, torch.tensor([[2.75]], dtype=torch.float64))
+
+
+def test_an_interpolation_that_is_not_there_is_refused() -> None:
+    for image, kind in ((torch.zeros(1, 4, 4, 4), "cubic"), (torch.zeros(1, 4), "spline")):
+        with pytest.raises(InvalidArgument, match="interpolation"):
+            sample_image(image, centred(tuple(image.shape[1:])), interpolation=kind)
+
+
+def test_axes_that_change_places_are_copied_exactly() -> None:
+    volume = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    z, y, x = (torch.arange(3.0).reshape(shape) for shape in ((-1, 1, 1), (1, -1, 1), (1, 1, -1)))
+    assert torch.equal(sample_image(volume, (x, z, y.flip(1))), volume[:, :3, :3, :3].permute(0, 2, 3, 1).flip(2))

@@ -8,7 +8,7 @@ linearly, targets at the nearest sample, both mirrored at the border. In one dim
 alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import ClassVar
 
@@ -48,11 +48,7 @@ class AffineRecord:
             step[first, second] = shear
             matrix = step @ matrix
         for (first, second), angle in zip(planes, self.angles, strict=True):
-            step, radians = np.eye(dims), np.deg2rad(angle)
-            step[first, first] = step[second, second] = np.cos(radians)
-            step[second, first] = np.sin(radians)
-            step[first, second] = -step[second, first]
-            matrix = step @ matrix
+            matrix = _turn(dims, first, second, np.deg2rad(angle)) @ matrix
         return matrix
 
 
@@ -117,6 +113,24 @@ class Affine:
             return places
         return tuple(_combine(row, places) for row in back)
 
+    def result_size(self, record: AffineRecord, size: tuple[int, ...]) -> tuple[int, ...]:
+        return size
+
+    def invert(self, record: AffineRecord) -> AffineRecord:
+        """The way back: exact for a shift by whole samples, else within what two interpolations smooth away.
+
+        What left the window does not return. A shift beside a turn, a scale or a shear is refused: undone, it would
+        depend on the window.
+        """
+        back = np.linalg.inv(record.matrix())
+        if not any(record.shifts):
+            return _record(back)
+        if not np.array_equal(back, np.eye(len(back))):
+            raise InvalidArgument(
+                "record", record, why="it shifts and turns at once", fix="draw the shift in a step of its own"
+            )
+        return replace(record, shifts=tuple(-shift for shift in record.shifts))
+
     def apply_image(self, record: AffineRecord, image: Tensor) -> Tensor:
         return sample_image(image, self._places(record, tuple(image.shape[1:])))
 
@@ -125,6 +139,32 @@ class Affine:
 
     def _places(self, record: AffineRecord, size: tuple[int, ...]) -> Coordinates:
         return moved(self.source(record, centred(size), size), tuple((length - 1) / 2 for length in size))
+
+
+def _turn(dims: int, first: int, second: int, radians: float) -> np.ndarray:
+    turn = np.eye(dims)
+    turn[first, first] = turn[second, second] = np.cos(radians)
+    turn[second, first] = np.sin(radians)
+    turn[first, second] = -turn[second, first]
+    return turn
+
+
+def _record(matrix: np.ndarray) -> AffineRecord:
+    """The angles, shears and scales whose matrix this is, by QR: a turn, then an upper triangle K S."""
+    dims = len(matrix)
+    planes = list(combinations(range(dims), 2))
+    turn, triangle = np.linalg.qr(matrix)
+    signs = np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    turn, triangle, angles = turn * signs, triangle * signs[:, None], []
+    for first, second in planes:
+        radians = np.arctan2(-turn[first, second], turn[first, first])
+        turn = turn @ _turn(dims, first, second, -radians)
+        angles.append(float(np.rad2deg(radians)))
+    scales = np.diag(triangle)
+    shears = triangle / scales
+    return AffineRecord(
+        tuple(angles), tuple(scales.tolist()), tuple(float(shears[plane]) for plane in planes), (0.0,) * dims
+    )
 
 
 def _log_uniform(rng: np.random.Generator, spread: float) -> float:

@@ -9,7 +9,9 @@ applied to image and target alike. Images are (channel, *space) floating point, 
 standard deviations; targets are (*space) of whole numbers. Nothing here changes its input.
 
 A geometric augmentation says where each sample of the result comes from; so several of them, and the cutting of a
-window, are one interpolation (`sampling`).
+window, are one interpolation (`sampling`), and points and boxes follow the same places the other way (`points`). One
+that can be undone says by which record (`Invertible`); a blur or a JPEG cannot, and an elastic deformation only by
+points.
 """
 
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -43,4 +45,17 @@ class Geometric(Augmentation[Record], Protocol[Record]):
 
     def source(self, record: Record, coordinates: Coordinates, size: tuple[int, ...]) -> Coordinates:
         """Where each sample of the result comes from: places relative to the centre of a window of this size."""
+        ...
+
+    def result_size(self, record: Record, size: tuple[int, ...]) -> tuple[int, ...]:
+        """The size of what comes out of an array of this size."""
+        ...
+
+
+@runtime_checkable
+class Invertible(Augmentation[Record], Protocol[Record]):
+    """An augmentation whose every result, or that of some records, leads back to what went in."""
+
+    def invert(self, record: Record) -> Record:
+        """The record that undoes this one; raises InvalidArgument where none does."""
         ...

@@ -42,5 +42,9 @@ class Brightness:
     def apply_image(self, record: BrightnessRecord, image: Tensor) -> Tensor:
         return image + record.shift if record.shift else image
 
+    def invert(self, record: BrightnessRecord) -> BrightnessRecord:
+        """The way back, within rounding."""
+        return BrightnessRecord(-record.shift)
+
     def apply_target(self, record: BrightnessRecord, target: Tensor) -> Tensor:
         return target

@@ -44,5 +44,9 @@ class Contrast:
         mean = image.flatten(1).mean(dim=1).reshape(-1, *[1] * (image.ndim - 1))
         return image * record.factor + mean * (1 - record.factor)
 
+    def invert(self, record: ContrastRecord) -> ContrastRecord:
+        """The way back, within rounding."""
+        return ContrastRecord(1 / record.factor)
+
     def apply_target(self, record: ContrastRecord, target: Tensor) -> Tensor:
         return target

@@ -45,6 +45,12 @@ class Flip:
     def source(self, record: FlipRecord, coordinates: Coordinates, size: tuple[int, ...]) -> Coordinates:
         return tuple(-axis if number in record.axes else axis for number, axis in enumerate(coordinates))
 
+    def result_size(self, record: FlipRecord, size: tuple[int, ...]) -> tuple[int, ...]:
+        return size
+
+    def invert(self, record: FlipRecord) -> FlipRecord:
+        return record
+
     def apply_image(self, record: FlipRecord, image: Tensor) -> Tensor:
         return image.flip([axis + 1 for axis in record.axes])
 

@@ -47,5 +47,9 @@ class Gamma:
         extent = (high - low).clamp_min(torch.finfo(image.dtype).tiny)
         return ((image - low) / extent).pow(record.exponent) * (high - low) + low
 
+    def invert(self, record: GammaRecord) -> GammaRecord:
+        """The way back, within rounding."""
+        return GammaRecord(1 / record.exponent)
+
     def apply_target(self, record: GammaRecord, target: Tensor) -> Tensor:
         return target

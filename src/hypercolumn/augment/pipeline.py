@@ -3,6 +3,7 @@
     records = pipeline.draw(rng, dims)
     image, target = pipeline.apply(records, image, target)
     pipeline.to_dict(records)           plain JSON; pipeline.from_dict reads it back
+    pipeline.undo(records, image)       the way back, where every step has one
 
 A record is drawn for every step, also for one that then sits out: what one step draws does not depend on another's
 chance.
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hypercolumn.augment.augmentation import Augmentation
+from hypercolumn.augment.augmentation import Augmentation, Invertible
 from hypercolumn.errors import InvalidArgument
 
 Records = tuple[Any, ...]
@@ -72,6 +73,28 @@ class Pipeline:
         for augmentation, record in self.taking_part(records):
             image = augmentation.apply_image(record, image)
             target = None if target is None else augmentation.apply_target(record, target)
+        return image, target
+
+    def undo(self, records: Records, image: Tensor, target: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """What went in, from what came out: the steps' inverses in reverse order.
+
+        Raises InvalidArgument, naming the step, where one cannot be undone.
+
+        >>> import torch
+        >>> from hypercolumn.augment import Flip, FlipRecord, QuarterTurn, QuarterTurnRecord
+        >>> pipeline = Pipeline((Step(Flip()), Step(QuarterTurn())))
+        >>> records = (FlipRecord((0,)), QuarterTurnRecord(((0, 1, 1),)))
+        >>> image = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> torch.equal(pipeline.undo(records, pipeline.apply(records, image)[0])[0], image)
+        True
+        """
+        for augmentation, record in reversed(self.taking_part(records)):
+            if not isinstance(augmentation, Invertible):
+                name = type(augmentation).__name__
+                raise InvalidArgument("records", name, why=f"{name} loses what it changes", fix="keep what went in")
+            back = augmentation.invert(record)
+            image = augmentation.apply_image(back, image)
+            target = None if target is None else augmentation.apply_target(back, target)
         return image, target
 
     def to_dict(self, records: Records) -> list[dict[str, Any] | None]:

@@ -9,6 +9,7 @@ from hypercolumn.augment.affine import Affine
 from hypercolumn.augment.blur import Blur
 from hypercolumn.augment.brightness import Brightness
 from hypercolumn.augment.contrast import Contrast
+from hypercolumn.augment.elastic import Elastic
 from hypercolumn.augment.flip import Flip
 from hypercolumn.augment.gamma import Gamma
 from hypercolumn.augment.greying import Greying
@@ -24,6 +25,7 @@ def standard(
     rotate: bool = True,
     flip: bool = True,
     scale: float = 0.25,
+    elastic: bool = False,
     greying: bool = False,
     spacing: tuple[float, ...] | None = None,
 ) -> Pipeline:
@@ -31,7 +33,8 @@ def standard(
 
     With `rotate` every direction is as good as another: the angle is drawn from the whole circle whatever the
     strength; without it, from +-10 degrees times the strength, as a patient lies on a table. `flip` mirrors every
-    axis half of the time. `scale` is by how much sizes vary; `greying` is for cohorts that hold colour images
+    axis half of the time. `scale` is by how much sizes vary; `elastic` bends soft tissue as U-Net does, by 10 samples
+    times the strength, for windows of a hundred samples and more; `greying` is for cohorts that hold colour images
     and grey ones.
 
     >>> [type(step.augmentation).__name__ for step in standard(2).steps]
@@ -54,6 +57,7 @@ def standard(
         (
             *((Step(Flip()),) if flip else ()),
             Step(affine, chance=0.7),
+            *((Step(Elastic(10.0 * strength, spacing=spacing), chance=0.5),) if elastic else ()),
             Step(Blur(0.8 * strength, spacing=spacing), chance=0.2),
             Step(Brightness(0.15 * strength), chance=0.5),
             Step(Contrast(0.25 * strength), chance=0.5),

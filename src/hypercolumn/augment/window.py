@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hypercolumn.augment.augmentation import Coordinates, Geometric
 from hypercolumn.augment.pipeline import Pipeline, Records
-from hypercolumn.augment.sampling import bounds, centred, moved, sample_image, sample_target
+from hypercolumn.augment.sampling import Interpolation, bounds, centred, moved, sample_image, sample_target
 from hypercolumn.errors import InvalidArgument
 
 
@@ -27,6 +27,7 @@ def sample_window(
     records: Records = (),
     pipeline: Pipeline | None = None,
     outside: int | None = None,
+    interpolation: Interpolation = "linear",
 ) -> tuple[Tensor, Tensor | None]:
     """A window of an image (channel, *space) and of its target (*space), as the records of a pipeline say.
 
@@ -49,17 +50,39 @@ def sample_window(
     if target is not None and target.shape != image.shape[1:]:
         raise InvalidArgument("target.shape", tuple(target.shape), fix=f"the image is {tuple(image.shape[1:])}")
     steps = pipeline.taking_part(records) if pipeline is not None else []
-    places = centred(size)
-    for augmentation, record in reversed(steps):
-        if isinstance(augmentation, Geometric):
-            places = augmentation.source(record, places, size)
+    places = window_places(pipeline, records, size)
     places, box = _within(places, centre, size, tuple(image.shape[1:]))
-    window = sample_image(image[(slice(None), *box)], places)
+    window = sample_image(image[(slice(None), *box)], places, interpolation=interpolation)
     labels = None if target is None else sample_target(target[box], places, outside=outside)
     for augmentation, record in steps:
         if not isinstance(augmentation, Geometric):
             window = augmentation.apply_image(record, window)
     return window, labels
+
+
+def window_places(pipeline: Pipeline | None, records: Records, size: tuple[int, ...]) -> Coordinates:
+    """Where a window's samples come from, all geometric steps at once, relative to the window's centre."""
+    places = centred(size)
+    for augmentation, record in reversed(pipeline.taking_part(records) if pipeline is not None else []):
+        if isinstance(augmentation, Geometric):
+            if sorted(augmentation.result_size(record, size)) != sorted(size):
+                raise InvalidArgument(
+                    "pipeline",
+                    type(augmentation).__name__,
+                    why="a window keeps the size that was asked for",
+                    fix="ask for a window of that size, or apply the pipeline to the whole array",
+                )
+            places = augmentation.source(record, places, size)
+    return places
+
+
+def window_middle(centre: tuple[float, ...], size: tuple[int, ...]) -> tuple[float, ...]:
+    """The window's centre in samples of the image, where the window begins at the nearest whole sample.
+
+    >>> window_middle((9.0,), (4,))                                         # samples 7, 8, 9 and 10
+    (8.5,)
+    """
+    return tuple(floor(middle - count / 2 + 0.5) + (count - 1) / 2 for middle, count in zip(centre, size, strict=True))
 
 
 def _within(
@@ -70,11 +93,10 @@ def _within(
     Where a place lies beyond the image, the box ends with the image and goes as far in as the mirror shows.
     """
     box, offsets = [], []
-    for (low, high), middle, count, length in zip(bounds(places), centre, size, shape, strict=True):
-        origin = floor(middle - count / 2 + 0.5) + (count - 1) / 2
+    for (low, high), origin, length in zip(bounds(places), window_middle(centre, size), shape, strict=True):
         first, last = floor(low + origin), ceil(high + origin)
         begin = min(first, 2 * (length - 1) - last) if last >= length else first
         end = max(last, -first) if first < 0 else last
-        box.append(slice(max(0, begin - 1), min(length, end + 2)))
+        box.append(slice(max(0, begin - 2), min(length, end + 3)))
         offsets.append(origin - box[-1].start)
     return moved(places, tuple(offsets)), tuple(box)
