@@ -7,6 +7,8 @@ from hypercolumn.data.certificate import Certificate, certify, verify
 from hypercolumn.data.cohort import LEVELS, Cohort, Columns
 from hypercolumn.data.inspection import Inspection, inspect_files
 from hypercolumn.data.instance_map import InstanceCheck, check_instances, separated
+from hypercolumn.data.objects import Objects
+from hypercolumn.data.outlines import Polygon, RunLength
 from hypercolumn.data.readers import (
     LIMIT_BYTES,
     Header,
@@ -17,6 +19,7 @@ from hypercolumn.data.readers import (
     read_region,
     within,
 )
+from hypercolumn.data.readers.annotations import read_coco, read_geojson, read_objects, read_voc
 from hypercolumn.data.regions import by_region, correlation_length
 from hypercolumn.data.sample import Sample
 from hypercolumn.data.similarity import Pair, Similarity, find_duplicates, large_clusters
@@ -56,8 +59,11 @@ __all__ = [
     "LabelsTarget",
     "MaskTarget",
     "NumberTarget",
+    "Objects",
     "Pair",
     "Piece",
+    "Polygon",
+    "RunLength",
     "Sample",
     "Similarity",
     "Split",
@@ -75,11 +81,15 @@ __all__ = [
     "k_folds",
     "large_clusters",
     "leave_one_site_out",
+    "read_coco",
+    "read_geojson",
     "read_header",
     "read_image",
     "read_labels",
+    "read_objects",
     "read_region",
     "read_table",
+    "read_voc",
     "separated",
     "split_from_dict",
     "split_to_dict",
