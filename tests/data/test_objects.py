@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from hypercolumn.data.objects import Objects
-from hypercolumn.errors import LabelError, ShapeMismatch
+from hypercolumn.data.outlines import Polygon
+from hypercolumn.errors import FileTooLarge, LabelError, ShapeMismatch
 
 
 def objects(**changed: object) -> Objects:
@@ -51,6 +55,36 @@ def test_classes_follow_the_numbers() -> None:
     found = Objects.from_map(np.array([[9, 2]]), names=("red", "white"), classes=np.array([1, 0]))
     assert found.boxes.tolist() == [[1, 0, 2, 1], [0, 0, 1, 1]]
     assert found.classes.tolist() == [1, 0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(labels=arrays(np.int64, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 5)))
+def test_a_map_of_objects_is_the_map_they_came_from_numbered_anew(labels: np.ndarray) -> None:
+    numbers = np.unique(labels[labels > 0])
+    expected = np.where(labels > 0, np.searchsorted(numbers, labels) + 1, 0)
+    np.testing.assert_array_equal(Objects.from_map(labels).to_map(), expected)
+
+
+def test_in_a_map_the_smaller_lies_on_top_and_the_ignored_is_left_out() -> None:
+    small, large = np.array([[2.0, 2], [4, 2], [4, 4], [2, 4]]), np.array([[0.0, 0], [6, 0], [6, 6], [0, 6]])
+    found = objects(
+        shape=(6, 7),
+        boxes=np.array([[2.0, 2, 4, 4], [0, 0, 6, 6], [0, 0, 7, 6]]),
+        classes=np.zeros(3, int),
+        ignored=np.array([False, False, True]),
+        outlines=(Polygon(((small,),)), Polygon(((large,),)), Polygon(((large + np.array([1, 0]),),))),
+    ).to_map()
+    assert (found == 1).sum() == 4
+    assert (found == 2).sum() == 32
+    assert (found[:, 6] == 0).all()
+
+
+def test_boxes_alone_make_no_map_and_a_vast_one_is_refused() -> None:
+    with pytest.raises(LabelError, match="boxes alone"):
+        objects().to_map()
+    assert not objects(boxes=np.zeros((0, 4)), classes=np.zeros(0, int), ignored=np.zeros(0, bool)).to_map().any()
+    with pytest.raises(FileTooLarge, match="instance map"):
+        objects(shape=(1 << 24, 1 << 24), outlines=(Polygon(((np.array([[1.0, 2], [5, 2], [5, 6]]),),)),)).to_map()
 
 
 @pytest.mark.parametrize(

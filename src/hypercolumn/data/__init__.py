@@ -5,8 +5,10 @@ Nothing here needs torch: a cohort can be checked in a blink, on a laptop.
 
 from hypercolumn.data.certificate import Certificate, certify, verify
 from hypercolumn.data.cohort import LEVELS, Cohort, Columns
+from hypercolumn.data.geojson import write_geojson
 from hypercolumn.data.inspection import Inspection, inspect_files
 from hypercolumn.data.instance_map import InstanceCheck, check_instances, separated
+from hypercolumn.data.measuring import measure_objects
 from hypercolumn.data.objects import Objects
 from hypercolumn.data.outlines import Polygon, RunLength
 from hypercolumn.data.readers import (
@@ -36,6 +38,7 @@ from hypercolumn.data.target import (
     NumberTarget,
     Target,
 )
+from hypercolumn.data.tracing import traced
 from hypercolumn.data.units import units_of
 from hypercolumn.data.verification import verify_split
 from hypercolumn.data.windows import Window, WindowGrid
@@ -81,6 +84,7 @@ __all__ = [
     "k_folds",
     "large_clusters",
     "leave_one_site_out",
+    "measure_objects",
     "read_coco",
     "read_geojson",
     "read_header",
@@ -93,8 +97,10 @@ __all__ = [
     "separated",
     "split_from_dict",
     "split_to_dict",
+    "traced",
     "units_of",
     "verify",
     "verify_split",
     "within",
+    "write_geojson",
 ]

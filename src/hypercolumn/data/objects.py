@@ -16,6 +16,7 @@ import numpy as np
 
 from hypercolumn.data.instance_map import check_instances
 from hypercolumn.data.outlines import Outline, runs_of
+from hypercolumn.data.readers.header import LIMIT_BYTES, grant
 from hypercolumn.errors import LabelError, ShapeMismatch
 
 
@@ -55,6 +56,27 @@ class Objects:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def to_map(self, *, limit_bytes: int = LIMIT_BYTES) -> np.ndarray:
+        """The objects as an instance map (y, x), uint32: the first is 1; those that are ignored are left out.
+
+        Where objects overlap the one with the smaller box lies on top, or it would be lost below. An object that covers
+        no pixel's centre is not in the map. Raises LabelError where there are only boxes, and FileTooLarge.
+
+        >>> Objects.from_map(np.array([[0, 5, 5], [9, 9, 5]])).to_map()
+        array([[0, 1, 1],
+               [2, 2, 1]], dtype=uint32)
+        """
+        if self.outlines is None and len(self):
+            raise LabelError("there are boxes alone, no outlines", fix="take boxes as the target, or draw outlines")
+        grant(4 * self.shape[0] * self.shape[1], limit_bytes, where="instance map")
+        labels = np.zeros(self.shape, dtype=np.uint32)
+        low, high = np.floor(self.boxes[:, :2]).astype(np.int64), np.ceil(self.boxes[:, 2:]).astype(np.int64)
+        for place in np.argsort(-(high - low).prod(axis=1), kind="stable").tolist():
+            if not self.ignored[place] and self.outlines is not None:
+                (x0, y0), (x1, y1) = low[place].tolist(), high[place].tolist()
+                labels[y0:y1, x0:x1][self.outlines[place].window((x0, y0, x1, y1))] = place + 1
+        return labels
 
     @classmethod
     def from_map(
