@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from hypercolumn.data import read_header, read_image, read_labels, read_region
+from hypercolumn.data import opened_image, read_header, read_image, read_labels, read_region
 from hypercolumn.errors import DataError
 
 
@@ -256,6 +256,9 @@ def test_a_region_is_a_cut_of_the_whole(case: Case, written: Path) -> None:
         region = read_region(written, box)
         np.testing.assert_array_equal(region.array, cut, strict=True)
         assert type(region.array) is np.ndarray, "a copy in memory, not a map of the file"
+        with opened_image(written) as image:
+            assert image.header.shape == whole.shape
+            np.testing.assert_array_equal(image.read(box).array, cut, strict=True)
 
 
 @every_case

@@ -8,13 +8,16 @@ from hypercolumn.data.cohort import LEVELS, Cohort, Columns
 from hypercolumn.data.geojson import write_geojson
 from hypercolumn.data.inspection import Inspection, inspect_files
 from hypercolumn.data.instance_map import InstanceCheck, check_instances, separated
+from hypercolumn.data.label_tiff import write_labels
 from hypercolumn.data.measuring import measure_objects
 from hypercolumn.data.objects import Objects
 from hypercolumn.data.outlines import Polygon, RunLength
 from hypercolumn.data.readers import (
     LIMIT_BYTES,
     Header,
+    OpenedImage,
     channel_groups,
+    opened_image,
     read_header,
     read_image,
     read_labels,
@@ -63,6 +66,7 @@ __all__ = [
     "MaskTarget",
     "NumberTarget",
     "Objects",
+    "OpenedImage",
     "Pair",
     "Piece",
     "Polygon",
@@ -85,6 +89,7 @@ __all__ = [
     "large_clusters",
     "leave_one_site_out",
     "measure_objects",
+    "opened_image",
     "read_coco",
     "read_geojson",
     "read_header",
@@ -103,4 +108,5 @@ __all__ = [
     "verify_split",
     "within",
     "write_geojson",
+    "write_labels",
 ]

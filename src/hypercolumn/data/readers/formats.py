@@ -5,6 +5,7 @@ a format that is not read here is an error that says what the file seems to be.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from hypercolumn.data.readers.paths import regular_file
 from hypercolumn.data.split import Box
 from hypercolumn.errors import UnreadableFile
 
+ReadBox = Callable[[Box], np.ndarray]
+"""Reads a box of the spatial axes as (channel, *space)."""
+
 
 @dataclass(frozen=True)
 class Format:
     """A family of files: how to know its header, its pixels (or a box of them), and the values of a label image.
 
     `pixels` and `values` return (channel, *space); `values` are stored numbers, so indices where there is a palette.
-    `held` are bytes that decoding takes besides its result: the file itself, or the largest block of it. `by_region`
-    says whether a box is read without decoding all the rest.
+    `held` are bytes that decoding takes besides its result: the file itself, or the largest block of it. `boxes` opens
+    a file to read boxes of it without decoding all the rest, for formats in which that can be done.
     """
 
     name: str
@@ -32,7 +36,12 @@ class Format:
     pixels: Callable[[Path, Header, Box | None], np.ndarray]
     values: Callable[[Path, Header], np.ndarray]
     held: Callable[[Path], int]
-    by_region: bool
+    boxes: Callable[..., AbstractContextManager[ReadBox]] | None = None
+
+    @property
+    def by_region(self) -> bool:
+        """Whether a box is read without decoding all the rest."""
+        return self.boxes is not None
 
 
 def _size(path: Path) -> int:
@@ -40,10 +49,12 @@ def _size(path: Path) -> int:
 
 
 FORMATS = (
-    Format("PNG", (png.SIGNATURE,), png.read_header, png.read_pixels, png.read_values, _size, by_region=False),
-    Format("JPEG", (jpeg.SIGNATURE,), jpeg.read_header, jpeg.read_pixels, jpeg.read_values, _size, by_region=False),
-    Format("TIFF", tiff.SIGNATURES, tiff.read_header, tiff.read_pixels, tiff.read_values, tiff.held, by_region=True),
-    Format("NPY", (npy.SIGNATURE,), npy.read_header, npy.read_pixels, npy.read_values, lambda path: 0, by_region=True),
+    Format("PNG", (png.SIGNATURE,), png.read_header, png.read_pixels, png.read_values, _size),
+    Format("JPEG", (jpeg.SIGNATURE,), jpeg.read_header, jpeg.read_pixels, jpeg.read_values, _size),
+    Format("TIFF", tiff.SIGNATURES, tiff.read_header, tiff.read_pixels, tiff.read_values, tiff.held, tiff.opened_boxes),
+    Format(
+        "NPY", (npy.SIGNATURE,), npy.read_header, npy.read_pixels, npy.read_values, lambda path: 0, npy.opened_boxes
+    ),
 )
 
 _NOT_READ = {

@@ -75,9 +75,9 @@ def grant(nbytes: int, limit_bytes: int, *, where: str) -> None:
     """
     if nbytes > limit_bytes:
         raise FileTooLarge(
-            f"decoded, it would take {_size(nbytes)}",
+            f"decoded, it would take {in_words(nbytes)}",
             where=where,
-            why=f"at most {_size(limit_bytes)} are allowed for one image",
+            why=f"at most {in_words(limit_bytes)} are allowed for one image",
             fix="crop or down-sample it, read it by region, or raise the limit if it is meant to be so large",
         )
 
@@ -110,5 +110,10 @@ def joined(headers: Sequence[Header], paths: Sequence[Path], channels: tuple[str
     return Header((count, *first.space), first.dtype, first.axes, spacing, unit, names, notes)
 
 
-def _size(nbytes: int) -> str:
+def in_words(nbytes: int) -> str:
+    """A number of bytes for people.
+
+    >>> in_words(3 * 2**20), in_words(5 * 2**30)
+    ('3.0 MiB', '5.0 GiB')
+    """
     return f"{nbytes / 2**30:.1f} GiB" if nbytes >= 2**29 else f"{nbytes / 2**20:.1f} MiB"

@@ -13,6 +13,8 @@ spacing. The header is parsed here, before numpy maps the file, so that a shape 
 
 import ast
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +59,16 @@ def read_pixels(path: Path, header: Header, box: Box | None = None) -> np.ndarra
     if box is not None:
         array = array[(slice(None), *(slice(start, stop) for start, stop in box))]
     return np.array(array, dtype=header.dtype, order="C")
+
+
+@contextmanager
+def opened_boxes(path: Path, header: Header, *, keep_bytes: int) -> Iterator[Callable[[Box], np.ndarray]]:
+    """A function that reads boxes of one file. Nothing is kept: the file is mapped anew for each."""
+
+    def read(box: Box) -> np.ndarray:
+        return read_pixels(path, header, box)
+
+    yield read
 
 
 def read_values(path: Path, header: Header) -> np.ndarray:

@@ -40,8 +40,8 @@ def read_header(paths: Path | str | Sequence[Path | str]) -> Header:
     >>> header.shape, header.axes, header.dtype.name, header.spacing
     ((1, 20, 64, 48), ('z', 'y', 'x'), 'float32', None)
     """
-    paths = _listed(paths)
-    return _joined([_header(path)[1] for path in paths], paths)
+    paths = listed(paths)
+    return joined_header([header_of(path)[1] for path in paths], paths)
 
 
 def read_image(paths: Path | str | Sequence[Path | str], *, limit_bytes: int = LIMIT_BYTES) -> Sample:
@@ -58,17 +58,17 @@ def read_image(paths: Path | str | Sequence[Path | str], *, limit_bytes: int = L
     >>> sample.array.shape, sample.channels, sample.array[:, 0, 0].tolist()
     ((3, 40, 60), ('red', 'green', 'blue'), [255, 0, 0])
     """
-    paths = _listed(paths)
-    found = [_header(path) for path in paths]
-    whole = _joined([header for _, header in found], paths)
+    paths = listed(paths)
+    found = [header_of(path) for path in paths]
+    whole = joined_header([header for _, header in found], paths)
     grant(whole.nbytes, limit_bytes, where=paths[0].name)
     arrays, headers = [], []
     for path, (form, header) in zip(paths, found, strict=True):
-        grant(_held(path, form), limit_bytes, where=path.name)
-        array, header = _without_opaque_alpha(_pixels(path, form, header, None), header)
+        grant(held_bytes(path, form), limit_bytes, where=path.name)
+        array, header = without_opaque_alpha(_pixels(path, form, header, None), header)
         arrays.append(array)
         headers.append(header)
-    return _sample(arrays, _joined(headers, paths))
+    return _sample(arrays, joined_header(headers, paths))
 
 
 def read_region(paths: Path | str | Sequence[Path | str], box: Box, *, limit_bytes: int = LIMIT_BYTES) -> Sample:
@@ -86,9 +86,9 @@ def read_region(paths: Path | str | Sequence[Path | str], box: Box, *, limit_byt
     array([[ 8,  9, 10],
            [14, 15, 16]])
     """
-    paths = _listed(paths)
-    found = [_header(path) for path in paths]
-    whole = _joined([header for _, header in found], paths)
+    paths = listed(paths)
+    found = [header_of(path) for path in paths]
+    whole = joined_header([header for _, header in found], paths)
     if len(box) != len(whole.space) or any(
         not 0 <= start < stop <= length for (start, stop), length in zip(box, whole.space, strict=True)
     ):
@@ -100,16 +100,16 @@ def read_region(paths: Path | str | Sequence[Path | str], box: Box, *, limit_byt
     for path, (form, header) in zip(paths, found, strict=True):
         cut = replace(header, shape=(header.shape[0], *sides))
         if form.by_region and not header.has_alpha:
-            grant(cut.nbytes + _held(path, form), limit_bytes, where=path.name)
+            grant(cut.nbytes + held_bytes(path, form), limit_bytes, where=path.name)
             array = _pixels(path, form, cut, box)
         else:
-            grant(max(header.nbytes, _held(path, form)), limit_bytes, where=path.name)
-            array, cut = _without_opaque_alpha(_pixels(path, form, header, None), header)
+            grant(max(header.nbytes, held_bytes(path, form)), limit_bytes, where=path.name)
+            array, cut = without_opaque_alpha(_pixels(path, form, header, None), header)
             array = array[(slice(None), *(slice(start, stop) for start, stop in box))].copy()
             cut = replace(cut, shape=array.shape)
         arrays.append(array)
         headers.append(cut)
-    return _sample(arrays, _joined(headers, paths))
+    return _sample(arrays, joined_header(headers, paths))
 
 
 def read_labels(path: Path | str, *, limit_bytes: int = LIMIT_BYTES) -> np.ndarray:
@@ -129,9 +129,9 @@ def read_labels(path: Path | str, *, limit_bytes: int = LIMIT_BYTES) -> np.ndarr
            [  7,   0]], dtype=uint16)
     """
     path = Path(path)
-    form, header = _header(path)
-    grant(max(header.nbytes, _held(path, form)), limit_bytes, where=path.name)
-    with _decoding(path):
+    form, header = header_of(path)
+    grant(max(header.nbytes, held_bytes(path, form)), limit_bytes, where=path.name)
+    with decoding(path):
         values = form.values(path, header)
     if header.has_alpha and len(values) == header.shape[0] and len(values) > 1:
         values = _opaque(values, path)
@@ -145,26 +145,26 @@ def read_labels(path: Path | str, *, limit_bytes: int = LIMIT_BYTES) -> np.ndarr
     return _whole_numbers(np.ascontiguousarray(values[0]), path)
 
 
-def _listed(paths: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
+def listed(paths: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
     listed = (Path(paths),) if isinstance(paths, str | Path) else tuple(Path(path) for path in paths)
     if not listed:
         raise InvalidArgument("paths", paths, fix="give at least one file")
     return listed
 
 
-def _header(path: Path) -> tuple[Format, Header]:
+def header_of(path: Path) -> tuple[Format, Header]:
     form = format_of(path)
-    with _decoding(path):
+    with decoding(path):
         return form, form.header(path)
 
 
-def _joined(headers: Sequence[Header], paths: tuple[Path, ...]) -> Header:
+def joined_header(headers: Sequence[Header], paths: tuple[Path, ...]) -> Header:
     tags = tuple(channel_tag(path.name) or "" for path in paths)
     return joined(headers, paths, tags if all(tags) else ())
 
 
 def _pixels(path: Path, form: Format, header: Header, box: Box | None) -> np.ndarray:
-    with _decoding(path):
+    with decoding(path):
         array = form.pixels(path, header, box)
     if array.shape != header.shape or array.dtype != header.dtype:
         raise UnreadableFile(
@@ -176,19 +176,19 @@ def _pixels(path: Path, form: Format, header: Header, box: Box | None) -> np.nda
     return array
 
 
-def _held(path: Path, form: Format) -> int:
-    with _decoding(path):
+def held_bytes(path: Path, form: Format) -> int:
+    with decoding(path):
         return form.held(path)
 
 
-def _without_opaque_alpha(array: np.ndarray, header: Header) -> tuple[np.ndarray, Header]:
-    if not header.has_alpha or (array[-1] != _opaque_value(array.dtype)).any():
+def without_opaque_alpha(array: np.ndarray, header: Header) -> tuple[np.ndarray, Header]:
+    if not header.has_alpha or (array[-1] != opaque_value(array.dtype)).any():
         return array, header
     names = header.channels[:-1] if len(header.channels) > 2 else ()
     return array[:-1], replace(header, shape=(header.shape[0] - 1, *header.space), channels=names)
 
 
-def _opaque_value(dtype: np.dtype) -> int:
+def opaque_value(dtype: np.dtype) -> int:
     return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
 
 
@@ -198,7 +198,7 @@ def _sample(arrays: Sequence[np.ndarray], header: Header) -> Sample:
 
 
 def _opaque(values: np.ndarray, path: Path) -> np.ndarray:
-    if (values[-1] != _opaque_value(values.dtype)).any():
+    if (values[-1] != opaque_value(values.dtype)).any():
         raise LabelError(
             "this label image is partly transparent",
             where=path.name,
@@ -226,7 +226,7 @@ def _whole_numbers(labels: np.ndarray, path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[None]:
+def decoding(path: Path) -> Iterator[None]:
     """Whatever a decoder raises on a bad file, said in one way."""
     try:
         yield

@@ -16,7 +16,7 @@ Not read: uncompressed YCbCr, CMYK and CIELab colour, complex numbers, the geome
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -26,7 +26,7 @@ import numpy as np
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
 from hypercolumn.data.readers.header import ALPHA, Header, checked
-from hypercolumn.data.readers.tiff_blocks import held_bytes, read_box
+from hypercolumn.data.readers.tiff_blocks import Blocks, held_bytes, row_bytes
 from hypercolumn.data.readers.tiff_geometry import channel_names, spacing
 from hypercolumn.data.split import Box
 from hypercolumn.errors import UnreadableFile
@@ -74,9 +74,27 @@ def read_header(path: Path) -> Header:
 
 def read_pixels(path: Path, header: Header, box: Box | None = None) -> np.ndarray:
     with _opened(path) as picture:
-        stored = _stored(picture, box)
-        palette = picture.palette
-        return np.array(stored if palette is None else palette[:, stored[0]], dtype=header.dtype, order="C")
+        return _coloured(_stored(picture, box), picture.palette, header.dtype)
+
+
+@contextmanager
+def opened_boxes(path: Path, header: Header, *, keep_bytes: int) -> Iterator[Callable[[Box], np.ndarray]]:
+    """A function that reads boxes of one file, held open.
+
+    Two rows of strips or tiles across the picture are kept decoded, but no more than `keep_bytes`.
+    """
+    with TiffFile(path, _multifile=False) as file:
+        with _undamaged(path):
+            picture = _first_picture(file, path)
+            _check_all_there(picture)
+            keep_bytes = min(keep_bytes, 2 * len(picture.series) * row_bytes(picture.page))
+            blocks, palette = Blocks(file, picture.series, path=path, keep_bytes=keep_bytes), picture.palette
+
+        def read(box: Box) -> np.ndarray:
+            with _undamaged(path):
+                return _coloured(_arranged(picture, blocks.read(_ranges(picture, box))), palette, header.dtype)
+
+        yield read
 
 
 def read_values(path: Path, header: Header) -> np.ndarray:
@@ -155,19 +173,32 @@ def _channel_names(picture: _Picture, channels: int) -> tuple[str, ...]:
 def _stored(picture: _Picture, box: Box | None) -> np.ndarray:
     """Stored numbers, all or in a box of the spatial axes, as (channel, *space)."""
     _check_all_there(picture)
-    names = picture.axes
     if box is None:
-        stored = picture.series.asarray(maxworkers=1)
-    else:
-        ranges = dict(zip([name for name in _ORDER[1:] if name in names], box, strict=True))
-        wanted = tuple(
-            slice(*ranges[name]) if name in ranges else slice(0, length)
-            for name, length in zip(names, picture.series.shape, strict=True)
-        )
-        stored = read_box(picture.file, picture.series, wanted, path=picture.path)
+        return _arranged(picture, picture.series.asarray(maxworkers=1))
+    return _arranged(picture, Blocks(picture.file, picture.series, path=picture.path).read(_ranges(picture, box)))
+
+
+def _ranges(picture: _Picture, box: Box) -> tuple[slice, ...]:
+    """A box of the spatial axes as ranges of the stored axes."""
+    names = picture.axes
+    ranges = dict(zip([name for name in _ORDER[1:] if name in names], box, strict=True))
+    return tuple(
+        slice(*ranges[name]) if name in ranges else slice(0, length)
+        for name, length in zip(names, picture.series.shape, strict=True)
+    )
+
+
+def _arranged(picture: _Picture, stored: np.ndarray) -> np.ndarray:
+    """Stored axes as (channel, *space)."""
+    names = picture.axes
     order = sorted(range(len(names)), key=lambda axis: _ORDER.index(names[axis]))
     space = [stored.shape[axis] for axis in order if names[axis] != "channel"]
     return stored.transpose(order).reshape(-1, *space)
+
+
+def _coloured(stored: np.ndarray, palette: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    """Stored numbers as pixels: a copy in this machine's byte order."""
+    return np.array(stored if palette is None else palette[:, stored[0]], dtype=dtype, order="C")
 
 
 def _check_all_there(picture: _Picture) -> None:
@@ -202,12 +233,23 @@ def _plain(dtype: np.dtype) -> np.dtype:
 @contextmanager
 def _opened(path: Path) -> Iterator[_Picture]:
     """The file and its first picture; damage that tifffile only logs is raised."""
-    with _DAMAGE.listening() as heard, TiffFile(path, _multifile=False) as file:
-        file.is_mmstack = file.is_ndtiff = False
-        description = file.pages.first.description
-        if "<!ENTITY" in description or "<!DOCTYPE" in description:
-            raise UnreadableFile("its description is no OME-XML", where=path.name, why="it defines entities")
-        yield _Picture(file, file.series[0], path)
+    with _undamaged(path), TiffFile(path, _multifile=False) as file:
+        yield _first_picture(file, path)
+
+
+def _first_picture(file: TiffFile, path: Path) -> _Picture:
+    file.is_mmstack = file.is_ndtiff = False
+    description = file.pages.first.description
+    if "<!ENTITY" in description or "<!DOCTYPE" in description:
+        raise UnreadableFile("its description is no OME-XML", where=path.name, why="it defines entities")
+    return _Picture(file, file.series[0], path)
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Raise what tifffile only logs of damage in here."""
+    with _DAMAGE.listening() as heard:
+        yield
         if heard:
             reason = heard[0].splitlines()[0][:200]
             raise UnreadableFile(
