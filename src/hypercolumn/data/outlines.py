@@ -145,6 +145,8 @@ def clipped(ring: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     >>> clipped(np.array([[-2.0, 1.0], [2.0, 1.0], [2.0, 3.0], [-2.0, 3.0]]), (10, 10)).tolist()
     [[0.0, 1.0], [2.0, 1.0], [2.0, 3.0], [0.0, 3.0]]
     """
+    if (ring >= 0).all() and (ring <= shape[::-1]).all():
+        return ring
     for axis, bound, sign in ((0, 0.0, 1), (0, float(shape[1]), -1), (1, 0.0, 1), (1, float(shape[0]), -1)):
         if not len(ring):
             break
@@ -154,7 +156,7 @@ def clipped(ring: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def _cut(ring: np.ndarray, axis: int, bound: float, sign: int) -> np.ndarray:
     """The part of a ring on one side of a line."""
-    after = np.roll(ring, -1, axis=0)
+    after = _following(ring)
     inside, stays = sign * (ring[:, axis] - bound) >= 0, sign * (after[:, axis] - bound) >= 0
     if inside.all():
         return ring
@@ -172,9 +174,9 @@ def crosses_itself(ring: np.ndarray) -> bool:
     >>> crosses_itself(np.array([[0, 0], [2, 2], [2, 0], [0, 2]])), crosses_itself(np.array([[0, 0], [2, 0], [1, 2]]))
     (True, False)
     """
-    ring = ring[np.any(ring != np.roll(ring, 1, axis=0), axis=1)]
+    ring = ring[(ring != _following(ring)).any(axis=1)]
     count = len(ring)
-    after = np.roll(ring, -1, axis=0)
+    after = _following(ring)
     left, right = np.minimum(ring[:, 0], after[:, 0]), np.maximum(ring[:, 0], after[:, 0])
     order = np.argsort(left, kind="stable")
     until = np.searchsorted(left[order], right[order], side="right")
@@ -202,6 +204,11 @@ def _meet(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:
     return bool((boxes & (side(a, b, c) * side(a, b, d) <= 0) & (side(c, d, a) * side(c, d, b) <= 0)).any())
 
 
+def _following(ring: np.ndarray) -> np.ndarray:
+    """The corner after each."""
+    return np.concatenate((ring[1:], ring[:1]))
+
+
 def _inside(rings: Sequence[np.ndarray], window: Window) -> np.ndarray:
     """The even-odd rule at pixel centres: each side flips all pixels to the right of where it crosses their row."""
     x0, y0, x1, y1 = window
@@ -209,7 +216,7 @@ def _inside(rings: Sequence[np.ndarray], window: Window) -> np.ndarray:
     flips = np.zeros((height, width + 1), dtype=bool)
     for ring in rings:
         begin = ring - (x0 + 0.5, y0 + 0.5)
-        end = np.roll(begin, -1, axis=0)
+        end = _following(begin)
         low, high = np.minimum(begin[:, 1], end[:, 1]), np.maximum(begin[:, 1], end[:, 1])
         first = np.clip(np.ceil(low), 0, height).astype(np.int64)
         last = np.clip(np.ceil(high), 0, height).astype(np.int64)

@@ -128,8 +128,8 @@ class Gathering:
         if len(values) % 2:
             raise LabelError(f"a ring of {len(values)} numbers", why="corners are pairs of x and y")
         corners = np.array(values, dtype=np.float64).reshape(-1, 2)
-        corners = corners[np.any(corners != np.roll(corners, 1, axis=0), axis=1)]
-        if len(np.unique(corners, axis=0)) < 3:
+        corners = corners[(corners != np.concatenate((corners[-1:], corners[:-1]))).any(axis=1)]
+        if len(set(map(tuple, corners.tolist()))) < 3:
             raise LabelError("a ring with less than three corners", fix="leave the record out, or give it as a box")
         if crosses_itself(corners):
             if self.crossing == "refuse":
