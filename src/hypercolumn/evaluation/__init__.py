@@ -10,6 +10,12 @@ from hypercolumn.evaluation.calibration import (
     fit_temperature,
 )
 from hypercolumn.evaluation.contingency import Contingency, contingency
+from hypercolumn.evaluation.detection import (
+    FoundBoxes,
+    average_precision_by_class,
+    compare_boxes,
+    mean_average_precision,
+)
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
 from hypercolumn.evaluation.instance_figures import detection_figures, instance_figures
 from hypercolumn.evaluation.instances import instance_row
@@ -37,6 +43,7 @@ __all__ = [
     "Baseline",
     "Better",
     "Contingency",
+    "FoundBoxes",
     "Heterogeneity",
     "Interval",
     "ObjectErrors",
@@ -47,12 +54,14 @@ __all__ = [
     "auprc",
     "auroc",
     "average_precision",
+    "average_precision_by_class",
     "balanced_accuracy",
     "baselines_for",
     "best_baseline",
     "brier",
     "calibration_line",
     "classification_row",
+    "compare_boxes",
     "confusion_matrix",
     "contingency",
     "detection_figures",
@@ -71,6 +80,7 @@ __all__ = [
     "instance_row",
     "interval",
     "iou",
+    "mean_average_precision",
     "membrane_figures",
     "membrane_row",
     "object_errors",
