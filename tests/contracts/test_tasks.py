@@ -8,7 +8,7 @@ import torch
 
 import hypercolumn.tasks
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
-from hypercolumn.tasks import Classification, Regression, Segmentation, Task
+from hypercolumn.tasks import Classification, Detection, Regression, Segmentation, Task
 
 TWO = ("background", "nucleus")
 THREE = ("none", "mild", "severe")
@@ -48,7 +48,8 @@ def outputs(task: Task, batch: int, *, scale: float = 1.0) -> torch.Tensor:
 
 def test_every_task_of_the_room_is_under_this_contract() -> None:
     public = {getattr(hypercolumn.tasks, name) for name in hypercolumn.tasks.__all__}
-    classes = {member for member in public if hasattr(member, "loss") and member is not Task}
+    staged = {Detection}  # it asks a network in stages, so its loss is no function of one output: see its own tests
+    classes = {member for member in public if hasattr(member, "loss") and member is not Task} - staged
     assert {type(task) for task in TASKS.values()} == classes
 
 

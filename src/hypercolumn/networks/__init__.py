@@ -1,12 +1,16 @@
 """Networks: tensors in, tensors out. No loss, no metric, no download.
 
 Each is built as `Network(dims, in_channels, classes, *, ...)` for signals, images and volumes, and has
-`features(image)`, one vector an example, for embeddings.
+`features(image)`, one vector an example, for embeddings. Those of STAGED answer in stages instead, and `features` are
+their maps.
 """
 
 from torch import nn
 
+from hypercolumn.networks.feature_pyramid import FeaturePyramid
 from hypercolumn.networks.layer_table import LayerRow, describe
+from hypercolumn.networks.mask_rcnn import MaskRCNN, MaskRCNNSettings
+from hypercolumn.networks.region_align import region_align
 from hypercolumn.networks.resnet import ResNet
 from hypercolumn.networks.unet import UNet
 
@@ -16,4 +20,22 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 """Every network of the room by the name that the study file and the command line give it."""
 
-__all__ = ["NETWORKS", "LayerRow", "ResNet", "UNet", "describe"]
+STAGED: dict[str, type[nn.Module]] = {
+    "mask_rcnn": MaskRCNN,
+}
+"""Networks that are no function of their image alone: boxes are chosen between their stages, by a task. So they have no
+map of scores whose shape follows from the input's, no receptive field and no tiles, and a contract of their own.
+"""
+
+__all__ = [
+    "NETWORKS",
+    "STAGED",
+    "FeaturePyramid",
+    "LayerRow",
+    "MaskRCNN",
+    "MaskRCNNSettings",
+    "ResNet",
+    "UNet",
+    "describe",
+    "region_align",
+]

@@ -99,15 +99,20 @@ class ResNet(nn.Module):
 
     def feature_map(self, image: Tensor) -> Tensor:
         """The last map before the average: (batch, channel, *space), space by 32, or by 8 with the small stem."""
+        return self.stage_maps(image)[-1]
+
+    def stage_maps(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The map that each of the four stages gives: (batch, channel, *space), space by 4, 8, 16 and 32."""
         shape = tuple(image.shape)
         if len(shape) != self.dims + 2 or shape[1] != self.in_channels:
             raise InvalidArgument(
                 "image.shape", shape, fix=f"give (batch, {self.in_channels}, *space) with {self.dims} spatial axes"
             )
-        x = self.stem(image)
+        x, maps = self.stem(image), []
         for stage in self.stages:
             x = stage(x)
-        return x
+            maps.append(x)
+        return tuple(maps)
 
 
 class _Block(nn.Module):
