@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-NOT_ROOMS = {"__init__", "__main__", "harness", "peers"}
+NOT_ROOMS = {"__init__", "__main__", "harness", "peers", "smears"}
 
 
 @dataclass(frozen=True)
