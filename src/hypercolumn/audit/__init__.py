@@ -3,10 +3,29 @@
 An audit judges; it reads no file, trains nothing and repairs nothing.
 """
 
+from hypercolumn.audit.background import background
+from hypercolumn.audit.burnt_in_text import burnt_in_text
 from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.finding import Finding, Severity
+from hypercolumn.audit.fitting import Fitted, fitting
 from hypercolumn.audit.lineage import leakage, lineage
+from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
+from hypercolumn.audit.time_order import time_order
 from hypercolumn.data.similarity import large_clusters
 
-__all__ = ["Finding", "Severity", "duplicates", "large_clusters", "leakage", "lineage", "not_checked"]
+__all__ = [
+    "Finding",
+    "Fitted",
+    "Severity",
+    "background",
+    "burnt_in_text",
+    "duplicates",
+    "fitting",
+    "large_clusters",
+    "leakage",
+    "lineage",
+    "metadata_shortcut",
+    "not_checked",
+    "time_order",
+]

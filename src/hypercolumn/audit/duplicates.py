@@ -8,9 +8,9 @@ same field is not found by `data.similarity`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from hypercolumn.audit.finding import Finding, Severity
+from hypercolumn.audit.reading import names_a_file
 from hypercolumn.audit.sides import Crossing, check_records, crossings
 from hypercolumn.audit.wording import counted, listed, percent
 from hypercolumn.data.cohort import Cohort
@@ -126,7 +126,7 @@ def _large(similarity: Similarity, units: Mapping[str, tuple[str, ...]]) -> Iter
 def _labels(cohort: Cohort, similarity: Similarity) -> Iterator[Finding]:
     """Copies of one image that do not have one label; label images are not compared."""
     labels = {record: str(cohort.target(record)) for cluster in similarity.clusters() for record in cluster}
-    if cohort.columns.target is None or any(_names_a_file(label) for label in labels.values()):
+    if cohort.columns.target is None or any(names_a_file(label) for label in labels.values()):
         return
     groups = [cluster for cluster in similarity.clusters() if len({labels[record] for record in cluster}) > 1]
     if groups:
@@ -187,27 +187,3 @@ def _kinds(pairs: Sequence[Pair]) -> dict[str, object]:
 
 def _shown(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
     return tuple((pair.first, pair.second) for pair in pairs[:SHOWN])
-
-
-LABEL_IMAGES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".tif",
-    ".tiff",
-    ".npy",
-    ".npz",
-    ".bmp",
-    ".gz",
-    ".nii",
-    ".dcm",
-    ".json",
-    ".xml",
-    ".csv",
-    ".zarr",
-}
-
-
-def _names_a_file(label: str) -> bool:
-    """Whether a target cell is the path of a label image instead of a label."""
-    return PurePosixPath(label).suffix.lower() in LABEL_IMAGES

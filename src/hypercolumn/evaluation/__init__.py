@@ -17,6 +17,7 @@ from hypercolumn.evaluation.detection import (
     mean_average_precision,
 )
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
+from hypercolumn.evaluation.inflation import inflation
 from hypercolumn.evaluation.instance_figures import detection_figures, instance_figures
 from hypercolumn.evaluation.instances import instance_row
 from hypercolumn.evaluation.intervals import Interval, interval
@@ -32,6 +33,7 @@ from hypercolumn.evaluation.predictions import (
     segmentation_row,
 )
 from hypercolumn.evaluation.ranking import auprc, auroc
+from hypercolumn.evaluation.readability import Readability, readability
 from hypercolumn.evaluation.regression_figures import in_unit
 from hypercolumn.evaluation.reliability import ReliabilityCurve, reliability_curves
 from hypercolumn.evaluation.score import Better, Score, shown
@@ -49,6 +51,7 @@ __all__ = [
     "ObjectErrors",
     "OnDemand",
     "Predictions",
+    "Readability",
     "ReliabilityCurve",
     "Score",
     "auprc",
@@ -76,6 +79,7 @@ __all__ = [
     "heterogeneity",
     "heterogeneity_by",
     "in_unit",
+    "inflation",
     "instance_figures",
     "instance_row",
     "interval",
@@ -85,6 +89,7 @@ __all__ = [
     "membrane_row",
     "object_errors",
     "quadratic_weighted_kappa",
+    "readability",
     "recall",
     "regression_row",
     "reliability_curves",

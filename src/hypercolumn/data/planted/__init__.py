@@ -1,0 +1,22 @@
+"""Planted cohorts: tables and arrays with one flaw of known size, and the truth beside them; size 0 is the clean twin.
+
+They are the test bench of the audits: what an audit finds at which size, and what it takes for found where nothing is.
+"""
+
+from hypercolumn.data.planted.leakage import (
+    PlantedBleed,
+    PlantedCopies,
+    PlantedShortcut,
+    plant_copies,
+    plant_patient_bleed,
+    plant_shortcut,
+)
+
+__all__ = [
+    "PlantedBleed",
+    "PlantedCopies",
+    "PlantedShortcut",
+    "plant_copies",
+    "plant_patient_bleed",
+    "plant_shortcut",
+]
