@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from hypercolumn.errors import InvalidArgument
 from hypercolumn.evaluation.agreement import (
     balanced_accuracy,
+    cohen_kappa,
     confusion_matrix,
     f1,
     mean_of_defined,
@@ -56,3 +58,17 @@ def test_one_grade_alone_has_no_kappa():
 
 def test_the_mean_of_nothing_is_undefined():
     assert np.isnan(mean_of_defined(np.array([np.nan, np.nan])))
+
+
+@pytest.mark.parametrize("weights", ["nominal", "linear", "quadratic"])
+def test_kappa_is_that_of_scikit_learn(weights):
+    chance = np.random.default_rng(1)
+    truth = chance.integers(0, 4, 200)
+    predicted = np.where(chance.random(200) < 0.6, truth, chance.integers(0, 4, 200))
+    known = metrics.cohen_kappa_score(truth, predicted, weights=None if weights == "nominal" else weights)
+    assert cohen_kappa(confusion_matrix(truth, predicted, classes=4), weights=weights) == pytest.approx(known)
+
+
+def test_kappa_of_no_known_weights_is_refused():
+    with pytest.raises(InvalidArgument, match="nominal, linear or quadratic"):
+        cohen_kappa(np.eye(2), weights="cubic")

@@ -8,6 +8,7 @@ from hypercolumn.audit.burnt_in_text import burnt_in_text
 from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.fitting import Fitted, fitting
+from hypercolumn.audit.labels import label_noise, suspects
 from hypercolumn.audit.lineage import leakage, lineage
 from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
@@ -22,10 +23,12 @@ __all__ = [
     "burnt_in_text",
     "duplicates",
     "fitting",
+    "label_noise",
     "large_clusters",
     "leakage",
     "lineage",
     "metadata_shortcut",
     "not_checked",
+    "suspects",
     "time_order",
 ]

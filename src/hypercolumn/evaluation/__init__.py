@@ -1,14 +1,17 @@
 """Figures and what they are worth: metrics, their intervals over units, and the best to be had without a CNN."""
 
-from hypercolumn.evaluation.agreement import balanced_accuracy, confusion_matrix, f1, quadratic_weighted_kappa, recall
+from hypercolumn.evaluation.agreement import (
+    balanced_accuracy,
+    cohen_kappa,
+    confusion_matrix,
+    f1,
+    quadratic_weighted_kappa,
+    recall,
+)
 from hypercolumn.evaluation.average_precision import average_precision, detection_row
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
-from hypercolumn.evaluation.calibration import (
-    brier,
-    calibration_line,
-    expected_calibration_error,
-    fit_temperature,
-)
+from hypercolumn.evaluation.calibration import brier, calibration_line, expected_calibration_error, fit_temperature
+from hypercolumn.evaluation.confident_learning import ConfidentLearning, confident_learning
 from hypercolumn.evaluation.contingency import Contingency, contingency
 from hypercolumn.evaluation.detection import (
     FoundBoxes,
@@ -40,10 +43,12 @@ from hypercolumn.evaluation.score import Better, Score, shown
 from hypercolumn.evaluation.scores import headline, headline_score, heterogeneity_by, scores, scores_by
 from hypercolumn.evaluation.surface import surface_distances
 from hypercolumn.evaluation.warping import warping_error
+from hypercolumn.evaluation.wrong_labels import WrongLabels, wrong_labels
 
 __all__ = [
     "Baseline",
     "Better",
+    "ConfidentLearning",
     "Contingency",
     "FoundBoxes",
     "Heterogeneity",
@@ -54,6 +59,7 @@ __all__ = [
     "Readability",
     "ReliabilityCurve",
     "Score",
+    "WrongLabels",
     "auprc",
     "auroc",
     "average_precision",
@@ -64,7 +70,9 @@ __all__ = [
     "brier",
     "calibration_line",
     "classification_row",
+    "cohen_kappa",
     "compare_boxes",
+    "confident_learning",
     "confusion_matrix",
     "contingency",
     "detection_figures",
@@ -99,4 +107,5 @@ __all__ = [
     "shown",
     "surface_distances",
     "warping_error",
+    "wrong_labels",
 ]

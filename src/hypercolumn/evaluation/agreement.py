@@ -4,17 +4,22 @@
     recall of c            confusion[c, c] / row sum           sensitivity of the class
     balanced accuracy      mean recall over the classes that somebody has
     F1 of c                2 TP / (2 TP + FP + FN)             undefined where the class is neither known nor answered
-    kappa, quadratic       1 - sum (t - p)^2 observed / sum (t - p)^2 expected from the margins alone
+    kappa                  1 - sum w observed / sum w expected from the margins alone
+                           w = 1 where t and p differ, |t - p| (linear) or (t - p)^2 (quadratic) for grades
 
 A class that nobody has has no recall and is left out of the mean; a class that nobody has but somebody was given has an
 F1 of 0. Kappa is undefined where all answers, known and given, are one grade. All take (..., class, class), so that a
-stack of resampled matrices is one call.
+stack of resampled matrices is one call. More than two raters are `raters`.
 
-Cohen 1968, doi 10.1037/h0026256; Brodersen et al. 2010, doi 10.1109/ICPR.2010.764.
+Cohen 1960, doi 10.1177/001316446002000104; Cohen 1968, doi 10.1037/h0026256; Brodersen et al. 2010, doi
+10.1109/ICPR.2010.764.
 """
+
+from typing import Literal
 
 import numpy as np
 
+from hypercolumn.errors import InvalidArgument
 from hypercolumn.evaluation.overlap import dice, ratio
 
 
@@ -65,9 +70,21 @@ def quadratic_weighted_kappa(confusion: np.ndarray) -> np.ndarray:
     >>> float(quadratic_weighted_kappa(np.array([[2, 0, 0], [0, 2, 0], [0, 1, 1]]))).__round__(4)
     0.8571
     """
+    return cohen_kappa(confusion, weights="quadratic")
+
+
+def cohen_kappa(confusion: np.ndarray, *, weights: Literal["nominal", "linear", "quadratic"] = "nominal") -> np.ndarray:
+    """Cohen's kappa: agreement beyond what the margins alone would give; grades may count by their distance.
+
+    >>> float(cohen_kappa(np.array([[20, 5], [10, 15]]))).__round__(4)
+    0.4
+    """
+    if weights not in ("nominal", "linear", "quadratic"):
+        raise InvalidArgument("weights", weights, fix="use nominal, linear or quadratic")
     confusion = np.asarray(confusion, dtype=float)
     grade = np.arange(confusion.shape[-1])
-    apart = np.square(grade[:, None] - grade[None, :]).astype(float)
+    apart = np.abs(grade[:, None] - grade[None, :]).astype(float)
+    apart = {"nominal": (apart > 0).astype(float), "linear": apart, "quadratic": apart**2}[weights]
     total = confusion.sum(axis=(-2, -1))
     known, given = confusion.sum(axis=-1), confusion.sum(axis=-2)
     observed = (confusion * apart).sum(axis=(-2, -1))

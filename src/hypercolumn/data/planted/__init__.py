@@ -11,12 +11,16 @@ from hypercolumn.data.planted.leakage import (
     plant_patient_bleed,
     plant_shortcut,
 )
+from hypercolumn.data.planted.noise import PlantedNoise, plant_noise, plant_raters
 
 __all__ = [
     "PlantedBleed",
     "PlantedCopies",
+    "PlantedNoise",
     "PlantedShortcut",
     "plant_copies",
+    "plant_noise",
     "plant_patient_bleed",
+    "plant_raters",
     "plant_shortcut",
 ]
