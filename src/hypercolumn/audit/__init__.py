@@ -6,10 +6,12 @@ An audit judges; it reads no file, trains nothing and repairs nothing.
 from hypercolumn.audit.background import background
 from hypercolumn.audit.burnt_in_text import burnt_in_text
 from hypercolumn.audit.duplicates import duplicates
+from hypercolumn.audit.events import event_noise
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.fitting import Fitted, fitting
 from hypercolumn.audit.labels import label_noise, suspects
 from hypercolumn.audit.lineage import leakage, lineage
+from hypercolumn.audit.masks import mask_noise, mask_suspects
 from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
 from hypercolumn.audit.time_order import time_order
@@ -22,11 +24,14 @@ __all__ = [
     "background",
     "burnt_in_text",
     "duplicates",
+    "event_noise",
     "fitting",
     "label_noise",
     "large_clusters",
     "leakage",
     "lineage",
+    "mask_noise",
+    "mask_suspects",
     "metadata_shortcut",
     "not_checked",
     "suspects",

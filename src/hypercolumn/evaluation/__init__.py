@@ -8,6 +8,7 @@ from hypercolumn.evaluation.agreement import (
     quadratic_weighted_kappa,
     recall,
 )
+from hypercolumn.evaluation.annotated_objects import AnnotatedObjects, annotated_objects
 from hypercolumn.evaluation.average_precision import average_precision, detection_row
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
 from hypercolumn.evaluation.calibration import brier, calibration_line, expected_calibration_error, fit_temperature
@@ -19,6 +20,7 @@ from hypercolumn.evaluation.detection import (
     compare_boxes,
     mean_average_precision,
 )
+from hypercolumn.evaluation.event_residuals import EventResiduals, event_residuals
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
 from hypercolumn.evaluation.inflation import inflation
 from hypercolumn.evaluation.instance_figures import detection_figures, instance_figures
@@ -46,10 +48,12 @@ from hypercolumn.evaluation.warping import warping_error
 from hypercolumn.evaluation.wrong_labels import WrongLabels, wrong_labels
 
 __all__ = [
+    "AnnotatedObjects",
     "Baseline",
     "Better",
     "ConfidentLearning",
     "Contingency",
+    "EventResiduals",
     "FoundBoxes",
     "Heterogeneity",
     "Interval",
@@ -60,6 +64,7 @@ __all__ = [
     "ReliabilityCurve",
     "Score",
     "WrongLabels",
+    "annotated_objects",
     "auprc",
     "auroc",
     "average_precision",
@@ -78,6 +83,7 @@ __all__ = [
     "detection_figures",
     "detection_row",
     "dice",
+    "event_residuals",
     "expected_calibration_error",
     "f1",
     "fit_temperature",

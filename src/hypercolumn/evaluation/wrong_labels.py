@@ -6,7 +6,7 @@
 
 Where a model is unsure, a label that contradicts it says little. Where it is surest, classes hardly overlap any more,
 and what is left of contradiction is the labels' own. Measured on classes that a perfect model tells apart in 0.9 of all
-cases, with right labels, the share is 0.002 where that of the confident joint is 0.03 (`benchmarks/pitfalls_noise.py`).
+cases, with right labels, the share is 0.001 where that of the confident joint is 0.03 (`benchmarks/pitfalls_noise.py`).
 
 The interval is taken over units, with the surest records held fixed. It holds for labels that are wrong no more often
 in easy records than in hard ones: of errors that are made in hard records only, this sees few. A weak model has no
