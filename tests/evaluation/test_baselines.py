@@ -4,6 +4,7 @@ import pytest
 from scipy import ndimage
 
 from hypercolumn.evaluation.baselines import OnDemand, baselines_for, best_baseline
+from hypercolumn.evaluation.instances import instance_row
 from hypercolumn.evaluation.overlap import counts, dice
 from hypercolumn.evaluation.pixel_baselines import (
     GlobalThreshold,
@@ -246,6 +247,8 @@ def test_baselines_are_scored_by_the_same_table_as_the_network(target_kind):
         for at, (image, target) in enumerate(zip(images[3:], targets[3:], strict=True)):
             chances = fitted.predict(image, NOBODY.iloc[at])
             row = segmentation_row(target, chances.argmax(0), chances, classes=classes)
+            if target_kind == "instances":
+                row |= instance_row(ndimage.label(target)[0], ndimage.label(chances.argmax(0))[0])
             rows[str(at)] = {"record": str(at), "fold": "1", "unit": str(at)} | row
         headlines[baseline.name] = scores(Predictions.from_rows(rows, target_kind=target_kind, classes=classes))[0]
     assert len(headlines) == 7

@@ -7,11 +7,10 @@ from hypercolumn.evaluation.average_precision import average_precision, detectio
 from hypercolumn.evaluation.contingency import contingency
 from hypercolumn.evaluation.instance_figures import (
     DETECTION_COLUMNS,
-    INSTANCE_COLUMNS,
     detection_figures,
     instance_figures,
 )
-from hypercolumn.evaluation.instances import instance_row, matches, pooled
+from hypercolumn.evaluation.instances import INSTANCE_COLUMNS, instance_row, matches, pooled
 from hypercolumn.evaluation.intervals import interval
 from hypercolumn.evaluation.score import Better
 

@@ -63,6 +63,20 @@ def test_the_scores_are_those_of_the_saved_weights(run: Run) -> None:
     assert row["fp_1"] == ((predicted == 1) & (truth == 0)).sum()
 
 
+def test_objects_are_told_apart_by_settings_of_the_validation_side(run: Run) -> None:
+    assert run.lead().metric == "AP, mean over images"
+    table = run.predictions.table
+    material = Study.read(run.folder / "study.yaml").material
+    for record, row in table.iterrows():
+        assert row["true_objects"] == len(np.unique(material.instances(str(record)))) - 1
+    for fold in run.state()["folds"]:
+        fitted = json.loads((run.fold(fold) / "objects.json").read_text())
+        [side] = [one for one in run.split.folds if one.name == fold]
+        assert fitted["images"] == len(side.validation)
+        assert fitted["settings"]["unit"] is None, "the images do not say their spacing"
+    assert all(score.metric == "AP, mean over images" for score in run.baseline_leads().values())
+
+
 def test_patients_stay_on_one_side(run: Run) -> None:
     manifest = pd.read_csv(run.folder / "manifest.csv").set_index("record")
     for fold in run.split.folds:
@@ -121,7 +135,11 @@ def test_predict_writes_a_label_image_for_each_input_and_sets_bad_ones_aside(
     assert code == 3, "one bad file does not end the batch, and the exit code says so"
     labels = tifffile.imread(tmp_path / "out" / f"{image.stem}.tif")
     assert labels.shape == (96, 96)
-    assert set(np.unique(labels)) <= {0, 1}
+    found = pd.read_csv(tmp_path / "out" / f"{image.stem}.csv")
+    assert found["object"].tolist() == list(range(1, int(labels.max()) + 1)), "each object has a number and a row"
+    assert found["samples"].sum() == np.count_nonzero(labels)
+    polygons = json.loads((tmp_path / "out" / f"{image.stem}.geojson").read_text())["features"]
+    assert len(polygons) == len(found)
     assert "bad.png" in capsys.readouterr().err
 
 
@@ -131,7 +149,7 @@ def test_predict_takes_the_precision_that_is_asked_for(home: Path, run: Run, tmp
     for precision in ("auto", "float32"):
         out = tmp_path / precision
         assert run_command(["predict", str(run.folder), str(image), "-o", str(out), "--precision", precision]) == 0
-        made[precision] = tifffile.imread(out / f"{image.stem}.tif")
+        made[precision] = tifffile.imread(out / f"{image.stem}.tif") > 0
     assert np.mean(made["auto"] != made["float32"]) < 0.01, "near a half a rounding may decide, elsewhere none does"
     assert run_command(["predict", str(run.folder), str(image), "--precision", "int8"]) == 2
 

@@ -10,6 +10,7 @@ The others follow, in order.
 
 from math import ceil, floor
 
+import torch
 from torch import Tensor
 
 from hypercolumn.augment.augmentation import Coordinates, Geometric
@@ -34,7 +35,8 @@ def sample_window(
     `centre` is measured from the image's edge, so that (length / 2) of each axis is the middle; the window begins at
     the nearest whole sample. The image may be smaller than the window: it is mirrored. `outside` is the label of
     target samples that lie beyond the image (-1: a loss ignores them); None gives them the mirrored label. The target
-    comes back as int64.
+    comes back as int64. One that carries the weights of its samples, (2, *space), comes back as float32, its weights
+    interpolated.
 
     >>> import torch
     >>> image = torch.arange(10.0)[None]
@@ -47,17 +49,25 @@ def sample_window(
     for name, value in (("centre", centre), ("size", size)):
         if len(value) != dims:
             raise InvalidArgument(name, value, fix=f"give one number for each of the image's {dims} spatial axes")
-    if target is not None and target.shape != image.shape[1:]:
+    if target is not None and target.shape not in (image.shape[1:], (2, *image.shape[1:])):
         raise InvalidArgument("target.shape", tuple(target.shape), fix=f"the image is {tuple(image.shape[1:])}")
     steps = pipeline.taking_part(records) if pipeline is not None else []
     places = window_places(pipeline, records, size)
     places, box = _within(places, centre, size, tuple(image.shape[1:]))
     window = sample_image(image[(slice(None), *box)], places, interpolation=interpolation)
-    labels = None if target is None else sample_target(target[box], places, outside=outside)
+    labels = None if target is None else _answers(target, places, box, outside=outside)
     for augmentation, record in steps:
         if not isinstance(augmentation, Geometric):
             window = augmentation.apply_image(record, window)
     return window, labels
+
+
+def _answers(target: Tensor, places: Coordinates, box: tuple[slice, ...], *, outside: int | None) -> Tensor:
+    """Labels (*space), or labels with their weights (2, *space), at these places within a box."""
+    if target.ndim == len(box):
+        return sample_target(target[box], places, outside=outside)
+    labels = sample_target(target[0][box], places, outside=outside)
+    return torch.stack([labels.float(), sample_image(target[1][box][None].float(), places)[0]])
 
 
 def window_places(pipeline: Pipeline | None, records: Records, size: tuple[int, ...]) -> Coordinates:

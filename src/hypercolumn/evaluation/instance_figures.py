@@ -20,17 +20,12 @@ from hypercolumn.errors import ManifestError
 from hypercolumn.evaluation.agreement import mean_of_defined
 from hypercolumn.evaluation.average_precision import THRESHOLDS, average_precision, detections
 from hypercolumn.evaluation.figures import Figure, Rows, additive
-from hypercolumn.evaluation.instances import PERCENTS, Matches
+from hypercolumn.evaluation.instances import COUNTS, ERRORS, PERCENTS, SUMS, Matches
 from hypercolumn.evaluation.intervals import FEW_UNITS_POOLED
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.score import Better
 
-COUNTS = ("true_objects", "predicted_objects", *(f"matched_{percent}" for percent in PERCENTS))
-SUMS = (*COUNTS, "matched_iou", "aji_intersection", "aji_union")
-ERRORS = ("missed_objects", "false_objects", "split_objects", "merged_objects")
-INSTANCE_COLUMNS = (*SUMS, *ERRORS)
-"""What `instance_row` writes."""
-
+MEAN_AP = "AP, mean over images"
 DETECTION_COLUMNS = ("true_objects", "detection_scores", "detection_hits")
 """What `detection_row` writes."""
 
@@ -61,7 +56,7 @@ def instance_figures(table: pd.DataFrame, *, label: str = "", noun: str = "units
     each = _matches(sums).average_precision
     defined = ~np.isnan(each)
     images = np.stack([np.where(defined, each, 0.0), defined], axis=1)
-    yield additive(rows, images, _share, "AP, mean over images", label, reason=_NOTHING)
+    yield additive(rows, images, _share, MEAN_AP, label, reason=_NOTHING)
     pooled = (
         ("AP, all objects", lambda totals: _matches(totals).average_precision),
         ("F1 at IoU 0.5", lambda totals: _matches(totals).f1[:, PERCENTS.index(50)]),

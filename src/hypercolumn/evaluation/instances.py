@@ -30,6 +30,12 @@ from hypercolumn.evaluation.overlap import dice, iou, ratio
 PERCENTS = tuple(range(50, 100, 5))
 """The thresholds of IoU in hundredths, 50 to 95."""
 
+COUNTS = ("true_objects", "predicted_objects", *(f"matched_{percent}" for percent in PERCENTS))
+SUMS = (*COUNTS, "matched_iou", "aji_intersection", "aji_union")
+ERRORS = ("missed_objects", "false_objects", "split_objects", "merged_objects")
+INSTANCE_COLUMNS = (*SUMS, *ERRORS)
+"""What `instance_row` writes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:

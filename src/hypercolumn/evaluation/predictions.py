@@ -9,6 +9,7 @@ Everything that is said of a model can be computed again from this table alone, 
 for a segmentation, probabilities for a classification. A cohort column that bears the name of one of our own columns
 stands here as "cohort.NAME".
 
+    instances        what a segmentation has, and what `instance_row` counts
     segmentation     tp_i fp_i fn_i tn_i     samples of class i right and wrong
                      surface_mean_i surface_95_i surface_to_truth_i surface_to_predicted_i distance_unit
                      reliability_i           JSON [[samples], [sum of probability], [samples of the class]] by bin
@@ -30,6 +31,7 @@ import pandas as pd
 
 from hypercolumn.errors import InvalidArgument, ManifestError, ShapeMismatch
 from hypercolumn.evaluation.calibration import BINS, reliability_counts
+from hypercolumn.evaluation.instances import INSTANCE_COLUMNS
 from hypercolumn.evaluation.overlap import blocks, counts
 from hypercolumn.evaluation.surface import surface_distances
 
@@ -45,7 +47,7 @@ WHO = ("record", "fold", "unit")
 
 _OWN = re.compile(
     r"(record|fold|unit|piece|truth|answer|truth_\d+|p_\d+|(tp|fp|fn|tn)_\d+|surface_\w+_\d+|reliability_\d+|"
-    r"distance_unit|brier_sum|samples)"
+    r"distance_unit|brier_sum|samples|" + "|".join(INSTANCE_COLUMNS) + ")"
 )
 
 
@@ -201,7 +203,8 @@ def _numbers_needed(target_kind: str, classes: int) -> tuple[str, ...]:
     """The columns without which nothing can be scored."""
     each = range(classes)
     if target_kind in KINDS[SEGMENTATION]:
-        return (*(f"{kind}_{index}" for index in each for kind in ("tp", "fp", "fn", "tn")), "distance_unit")
+        counted = (f"{kind}_{index}" for index in each for kind in ("tp", "fp", "fn", "tn"))
+        return (*counted, "distance_unit", *(INSTANCE_COLUMNS if target_kind == "instances" else ()))
     if target_kind in KINDS[REGRESSION]:
         return ("truth", "answer")
     truth = tuple(f"truth_{index}" for index in each) if target_kind == "labels" else ("truth",)

@@ -2,6 +2,7 @@
 
 The headline is one figure a kind, chosen here and not by whoever has seen the results:
 
+    objects              AP over IoU 0.50 to 0.95, mean over images
     segmentation         Dice, pooled over all samples of all records; mean over classes where there are several
     two classes          AUROC
     several classes      balanced accuracy
@@ -12,6 +13,7 @@ The headline is one figure a kind, chosen here and not by whoever has seen the r
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from hypercolumn.errors import InvalidArgument
 from hypercolumn.evaluation.classification_figures import classification_figures
 from hypercolumn.evaluation.figures import Figure
 from hypercolumn.evaluation.heterogeneity import Heterogeneity, heterogeneity
+from hypercolumn.evaluation.instance_figures import MEAN_AP, instance_figures
 from hypercolumn.evaluation.intervals import Interval, interval
 from hypercolumn.evaluation.predictions import REGRESSION, SEGMENTATION, Predictions
 from hypercolumn.evaluation.regression_figures import MEAN_ABSOLUTE_ERROR, in_unit, regression_figures
@@ -44,6 +47,9 @@ def scores(predictions: Predictions, *, unit: str = "units", seed: int = 0) -> l
 
 def figures(predictions: Predictions, *, unit: str = "units") -> Iterator[Figure]:
     """The figures behind `scores`, not yet computed."""
+    if predictions.target_kind == "instances":
+        objects = instance_figures(predictions.table, label=predictions.classes[1], noun=unit)
+        return chain(objects, segmentation_figures(predictions, noun=unit))
     if predictions.kind == SEGMENTATION:
         return segmentation_figures(predictions, noun=unit)
     if predictions.kind == REGRESSION:
@@ -61,6 +67,8 @@ def headline(predictions: Predictions) -> str:
     >>> headline(Predictions.from_rows(rows, target_kind="grade", classes=("mild", "severe")))
     'quadratic weighted kappa'
     """
+    if predictions.target_kind == "instances":
+        return MEAN_AP
     if predictions.kind == SEGMENTATION:
         return "Dice"
     if predictions.kind == REGRESSION:

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-import tifffile
 
 from hypercolumn import audit, report
 from hypercolumn.audit import Finding, Severity
@@ -16,6 +15,7 @@ from hypercolumn.data import (
     Cohort,
     Columns,
     Fold,
+    InstancesTarget,
     NumberTarget,
     Piece,
     Split,
@@ -25,11 +25,13 @@ from hypercolumn.data import (
     read_image,
     read_table,
     units_of,
+    write_labels,
 )
 from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, OutputNotWritable, UsageError
 from hypercolumn.evaluation import Score, scores
 from hypercolumn.study.checks import open_material
 from hypercolumn.study.discovery import IMAGES
+from hypercolumn.study.objects import write_objects
 from hypercolumn.study.pipeline import table
 from hypercolumn.study.predicting import Ensemble, decode, group_names, load_trained, predicted_rows
 from hypercolumn.study.progress import Watcher
@@ -99,17 +101,19 @@ def predict_files(
         raise OutputNotWritable(
             "the output folder cannot be written", where=str(out), why=error.strerror or ""
         ) from None
+    named = target.classes[1] if isinstance(target, InstancesTarget) else ""
     written, failed, rows = [], [], []
     for name, paths in _images(inputs):
         watcher.stage(f"predicting {name}")
         try:
             sample = read_image(paths)
             probabilities = model.probabilities(sample.array)
-            if model.dense:
+            if model.settings is not None:
+                labels = model.settings.objects(probabilities, sample.spacing, sample.unit)
+                written += write_objects(labels, sample, out / name, named=named)
+            elif model.dense:
                 path = out / f"{name}.tif"
-                _write_labels(
-                    decode(task, probabilities).astype(np.uint8), path, spacing=sample.spacing, unit=sample.unit
-                )
+                write_labels(path, decode(task, probabilities), spacing=sample.spacing, unit=sample.unit)
                 written.append(path)
             else:
                 rows.append({"record": name} | _answer(target, probabilities))
@@ -336,12 +340,3 @@ def _images(inputs: Sequence[Path]) -> list[tuple[str, list[Path]]]:
     found = [(Path(name).stem, [Path(member) for member in members]) for name, members in sets.items()]
     doubled = {name for name, _ in found if [other for other, _ in found].count(name) > 1}
     return [(f"{members[0].parent.name}_{name}" if name in doubled else name, members) for name, members in found]
-
-
-def _write_labels(labels: np.ndarray, path: Path, *, spacing: tuple[float, ...] | None, unit: str | None) -> None:
-    """A compressed TIFF of class indices, with the spacing of its input."""
-    metadata: dict[str, Any] = {"axes": "ZYX"[-labels.ndim :]}
-    if spacing is not None and unit == "um":
-        metadata |= {f"PhysicalSize{axis}": step for axis, step in zip("ZYX"[-labels.ndim :], spacing, strict=True)}
-        metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"[-labels.ndim :]}
-    tifffile.imwrite(path, labels, compression="zlib", metadata=metadata, ome=spacing is not None)

@@ -49,7 +49,7 @@ class FoldJob:
         limit = int(self.asked.training.memory * 2**30)
         return Examples(
             pieces=pieces,
-            read=Memory(Prepared(material, self.normalization), limit_bytes=limit),
+            read=Memory(Prepared(material, self.normalization, self.plan.border), limit_bytes=limit),
             shapes=tuple(material.shape(piece) for piece in pieces),
             window=self.plan.window,
             seed=self.asked.seed,

@@ -1,13 +1,14 @@
 """The records of a study as arrays: raw for the audits, prepared for the network, and their answers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hypercolumn.data import Box, Cohort, Header, NumberTarget, Piece, Target, read_image, read_labels, within
+from hypercolumn.data.instance_map import as_instances
 from hypercolumn.preprocessing import Normalization
 
 DENSE = ("mask", "instances")
@@ -50,6 +51,15 @@ class Material:
         assert self.target.kind in DENSE
         return self.target.encode(self.stored_labels(record), where=record)  # type: ignore[union-attr]
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether each object is asked for by itself."""
+        return self.target.kind == "instances"
+
+    def instances(self, record: str) -> np.ndarray:
+        """Object numbers (*space); raises LabelError for anything else."""
+        return as_instances(self.stored_labels(record), where=record)
+
     def stored_labels(self, record: str) -> np.ndarray:
         """The label image as the file has it: object numbers stay object numbers."""
         return read_labels(within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record))))
@@ -91,14 +101,31 @@ class Material:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Records as the network takes them, standardized float32 and class indices; can cross process borders."""
+    """Records as the network takes them, standardized float32 and class indices; can cross process borders.
+
+    Where `border` says how much gaps between objects weigh, the answer is (2, *space): class indices, and weights.
+    """
 
     material: Material
     normalization: Normalization
+    border: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, record: str) -> tuple[np.ndarray, np.ndarray | None]:
         image = self.normalization.apply(self.material.image(record))
-        return image, self.material.mask(record).astype(np.int64) if self.material.dense else None
+        if not self.material.dense:
+            return image, None
+        mask = self.material.mask(record)
+        if not self.border:
+            return image, mask.astype(np.int64)
+        from hypercolumn.tasks import border_weights
+
+        weights = border_weights(
+            self.material.instances(record),
+            border=self.border["border"],
+            sigma=self.border["sigma"],
+            classes=(1.0, 1.0),
+        )
+        return image, np.stack([mask.astype(np.float32), weights])
 
 
 def in_box(array: np.ndarray, box: Box | None) -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from hypercolumn.study.checks import Preflight
 from hypercolumn.study.folds import prepare, train_fold
 from hypercolumn.study.jobs import FoldJob
 from hypercolumn.study.material import Material
+from hypercolumn.study.objects import fit_baseline, fit_objects
 from hypercolumn.study.predicting import group_names, load_trained, predicted_rows, row_of, who
 from hypercolumn.study.progress import Watcher
 from hypercolumn.study.run import Run, write_findings
@@ -112,6 +114,9 @@ def _predict(run: Run, job: FoldJob, unit_of: Mapping[str, str]) -> None:
         memory_bytes=int(job.asked.training.memory * 2**30),
         network=None if job.network is None else job.build(),
     )
+    if material.told_apart:
+        pieces = fold.validation or fold.training
+        model = replace(model, settings=fit_objects(job.folder, model.probabilities, material, pieces))
     rows = dict(predicted_rows(model, fold.test, material, fold=fold.name, unit_of=unit_of, groups=groups))
     table(rows, material, groups).write(job.folder / "predictions")
     folder = job.folder / "baselines"
@@ -155,12 +160,16 @@ def baseline_rows(
     ):
         fitted = baseline.fit(images, targets, metadata.loc[names])
         rows = {}
-        for piece in fold.test:
+
+        def predict(piece: Piece, fitted: Any = fitted) -> np.ndarray:
             answer = fitted.predict(material.raw(piece)[0], metadata.loc[[piece.name]].iloc[0])
-            probabilities = np.asarray(answer, dtype=np.float32 if material.classes else np.float64)
+            return np.asarray(answer, dtype=np.float32 if material.classes else np.float64)
+
+        settings = fit_baseline(predict, material, seen) if material.told_apart else None
+        for piece in fold.test:
             rows[piece.name] = {
                 **who(piece, material.cohort, fold=fold.name, unit=unit_of[piece.name], groups=groups),
-                **row_of(probabilities, piece, material),
+                **row_of(predict(piece), piece, material, settings=settings),
             }
         found.append((baseline.name, fitted.note, rows))
     return found

@@ -27,6 +27,8 @@ OBJECTS_ACROSS = 6
 """A window is about so many objects wide: enough to see neighbours, small enough for many windows a step."""
 CONTEXT = 4
 """A network that sees so many objects across needs no further level."""
+BORDER_WEIGHT, BORDER_SIGMA = 10.0, 5.0
+"""U-Net's w_0 and sigma, in samples."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 
@@ -60,6 +62,7 @@ class Plan:
     normalization: str
     balanced_sampling: bool
     augmentation: Mapping[str, Any] = field(default_factory=dict)
+    border: Mapping[str, float] = field(default_factory=dict)
     choices: tuple[Choice, ...] = field(default=())
 
     def build(self, seed: int) -> nn.Module:
@@ -144,6 +147,7 @@ def make_plan(
         "learning_rate", wanted.learning_rate, 3e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
     )
     augmentation = _augmentation(seen, target, choices)
+    border = _border(seen, wanted, choose) if target.kind == "instances" else {}
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -162,6 +166,7 @@ def make_plan(
         normalization,
         balanced,
         augmentation,
+        border,
         tuple(choices),
     )
 
@@ -223,6 +228,19 @@ def _augmentation(seen: Fingerprint, target: Target, choices: list[Choice]) -> d
         why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
         choices.append(Choice("augmentation of colour", "taken out half of the time", why))
     return found
+
+
+def _border(seen: Fingerprint, wanted: TrainingSection, choose: Any) -> dict[str, float]:
+    """How much gaps between objects weigh in the loss, and how far from them."""
+    sigma = BORDER_SIGMA if seen.object_size is None else min(BORDER_SIGMA, seen.object_size / 4)
+    weight = choose(
+        "weight of gaps",
+        wanted.border_weight,
+        BORDER_WEIGHT,
+        "touching objects must come apart (Ronneberger 2015)",
+        f"{BORDER_WEIGHT:g}, falling over {sigma:.1f} samples",
+    )
+    return {"border": float(weight), "sigma": round(float(sigma), 2)} if weight > 0 else {}
 
 
 def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choose: Any) -> tuple[bool, dict[str, Any]]:

@@ -15,11 +15,18 @@ from torch import nn
 
 from hypercolumn.data import Cohort, Piece
 from hypercolumn.errors import WeightsError
-from hypercolumn.evaluation import classification_row, group_column, regression_row, segmentation_row
+from hypercolumn.evaluation import (
+    classification_row,
+    group_column,
+    instance_row,
+    regression_row,
+    segmentation_row,
+)
 from hypercolumn.inference import Predictor
 from hypercolumn.networks import NETWORKS
 from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, in_box
+from hypercolumn.study.objects import ObjectSettings, middle
 from hypercolumn.study.plan import build_task
 from hypercolumn.tasks import Task
 from hypercolumn.training import load_weights
@@ -33,6 +40,7 @@ class Trained:
     task: Task
     normalization: Normalization
     dense: bool
+    settings: ObjectSettings | None = None
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record; a number
@@ -78,7 +86,8 @@ def load_trained(
     task = build_task(sheet["task"])
     dense = sheet["task"]["name"] == "segmentation"
     predictor = Predictor(network, memory_bytes=memory_bytes, precision=precision)
-    return Trained(predictor, task, Normalization.from_dict(sheet["normalization"]), dense)
+    normalization = Normalization.from_dict(sheet["normalization"])
+    return Trained(predictor, task, normalization, dense, ObjectSettings.read(folder))
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,12 @@ class Ensemble:
     @property
     def dense(self) -> bool:
         return self.members[0].dense
+
+    @property
+    def settings(self) -> ObjectSettings | None:
+        """How objects are told apart, where they are: the middle of what the folds found best."""
+        found = [member.settings for member in self.members if member.settings is not None]
+        return middle(found) if found else None
 
 
 def decode(task: Task, probabilities: np.ndarray) -> np.ndarray:
@@ -120,22 +135,38 @@ def predicted_rows(
             piece.name,
             {
                 **who(piece, material.cohort, fold=fold, unit=unit_of[piece.name], groups=groups),
-                **_numbers(task, probabilities, piece, material),
+                **row_of(
+                    probabilities,
+                    piece,
+                    material,
+                    decided=decode(task, probabilities) if material.dense else None,
+                    settings=model.settings,
+                ),
             },
         )
 
 
 def row_of(
-    probabilities: np.ndarray, piece: Piece, material: Material, *, decided: np.ndarray | None = None
+    probabilities: np.ndarray,
+    piece: Piece,
+    material: Material,
+    *,
+    decided: np.ndarray | None = None,
+    settings: ObjectSettings | None = None,
 ) -> dict[str, object]:
     """The numbers of one piece from its probabilities; where nothing was decided the likeliest class is taken."""
     if material.dense:
         header = material.headers[piece.record]
         truth = in_box(material.mask(piece.record), piece.box)
         predicted = probabilities.argmax(0) if decided is None else decided
-        return segmentation_row(
+        row = segmentation_row(
             truth, predicted, probabilities, classes=material.classes, spacing=header.spacing, spacing_unit=header.unit
         )
+        if not material.told_apart:
+            return row
+        assert settings is not None
+        objects = in_box(material.instances(piece.record), piece.box)
+        return row | instance_row(objects, settings.objects(probabilities, header.spacing, header.unit))
     if not material.classes:
         return regression_row(float(material.label(piece.record)), float(probabilities[0]))
     return classification_row(material.label(piece.record), np.clip(probabilities, 0, 1))
@@ -151,7 +182,3 @@ def group_names(cohort: Cohort) -> tuple[str, ...]:
     """The columns of a cohort that scores may be shown by."""
     columns = cohort.columns
     return tuple(dict.fromkeys((*columns.lineage.values(), *columns.batch, *columns.strata)))
-
-
-def _numbers(task: Task, probabilities: np.ndarray, piece: Piece, material: Material) -> dict[str, object]:
-    return row_of(probabilities, piece, material, decided=decode(task, probabilities) if material.dense else None)

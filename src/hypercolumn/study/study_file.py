@@ -135,6 +135,7 @@ class TrainingSection(_Strict):
     learning_rate: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     normalization: Literal["auto", "image", "cohort"] = "auto"
+    border_weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     imbalance: Literal["auto", "none", "class-weights", "focal", "balanced-sampling"] = "auto"
     augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
     patience: Annotated[int, Field(ge=1)] | None = 8

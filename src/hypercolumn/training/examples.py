@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from hypercolumn.data import Box, Piece
 from hypercolumn.training.chance import Stream, generator
 
 Read = Callable[[str], tuple[np.ndarray, np.ndarray | None]]
-"""A record's prepared array (channel, *space) float32, and its label image (*space) or None."""
+"""A record's array (channel, *space) float32, and its label image (*space) or None; with weights (2, *space)."""
 
 
 class Memory:
@@ -120,7 +121,7 @@ class Examples:
         image, labels = self.read(piece.record)
         if piece.box is None:
             return image, labels
-        return cut_box(image, piece.box), None if labels is None else cut_box(labels[None], piece.box)[0]
+        return cut_box(image, piece.box), None if labels is None else cut_box(labels, piece.box)
 
     def _cut(
         self,
@@ -148,8 +149,9 @@ class Examples:
 
 
 def cut_box(array: np.ndarray, box: Box) -> np.ndarray:
-    """A box of the spatial axes of (channel, *space)."""
-    return array[(slice(None), *(slice(start, stop) for start, stop in box))]
+    """A box of the last axes of an array, which are those of space."""
+    places: tuple[Any, ...] = (Ellipsis, *(slice(start, stop) for start, stop in box))
+    return array[places]
 
 
 def spread(shape: Sequence[int], window: Sequence[int], visit: int, total: int) -> tuple[float, ...]:
