@@ -21,6 +21,8 @@ FORMS = {
         ({"width": 4, "depth": 2, "padding": "same", "normalization": "batch"}, 8),
         ({"width": 4, "depth": 1, "padding": "same", "normalization": "group", "up": "linear"}, 6),
         ({"width": 4, "depth": 1, "padding": "same", "normalization": "instance", "dropout": 0.0}, 6),
+        ({"width": 4, "depth": 1, "residual": True, "skips": "sum"}, 20),
+        ({"width": 4, "depth": 2, "padding": "same", "normalization": "batch", "residual": True, "skips": "none"}, 8),
     ],
     "resnet": [
         ({"width": 4}, 20),

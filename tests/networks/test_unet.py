@@ -6,6 +6,8 @@ from torch import nn
 
 from hypercolumn.errors import InvalidArgument
 from hypercolumn.networks import UNet
+from hypercolumn.tasks import Segmentation
+from hypercolumn.tasks.segmentation import with_weights
 
 
 def mirrored(network: nn.Module) -> nn.Module:
@@ -123,8 +125,58 @@ def test_axes_may_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("padding", "reflect"), ("up", "nearest"), ("dropout", 1.0), ("dropout", -0.1)]
+    ("name", "value"),
+    [
+        ("padding", "reflect"),
+        ("up", "nearest"),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("skips", "multiply"),
+        ("deep_supervision", True),
+    ],
 )
 def test_what_cannot_be_is_refused(name: str, value: object) -> None:
     with pytest.raises(InvalidArgument, match=name):
         UNet(2, 1, 2, width=1, **{name: value})
+
+
+def test_skips_summed_or_left_out_are_what_they_say() -> None:
+    image = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    for skips, changed in (("none", False), ("sum", True), ("concatenate", True)):
+        network = UNet(2, 1, 2, width=2, depth=1, padding="same", dropout=0.0, skips=skips).eval()
+        whole = network(image)
+        with torch.no_grad():
+            for weight in network.bottom.parameters():
+                weight.zero_()
+        told = bool((network(image).std() > 1e-3).item())
+        assert told is changed, "with nothing from below, only skips know the image"
+        assert whole.shape == (1, 2, 16, 16)
+
+
+def test_a_residual_block_with_silent_convolutions_passes_its_input_on() -> None:
+    network = UNet(2, 4, 2, width=4, depth=1, padding="same", dropout=0.0, residual=True).eval()
+    block = network.contracting[0]
+    with torch.no_grad():
+        for weight in block[0].block.parameters():
+            weight.zero_()
+    image = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(block(image), torch.relu(image))
+
+
+def test_deep_supervision_gives_every_level_in_training_alone() -> None:
+    network = UNet(2, 1, 3, width=2, depth=3, padding="same", deep_supervision=True)
+    image = torch.randn(2, 1, 16, 32, generator=torch.Generator().manual_seed(0))
+    assert [tuple(level.shape[1:]) for level in network.train()(image)] == [(3, 16, 32), (3, 8, 16), (3, 4, 8)]
+    assert network.eval()(image).shape == (2, 3, 16, 32)
+
+
+def test_the_loss_of_several_levels_is_their_weighed_mean() -> None:
+    task = Segmentation(("background", "cell"))
+    generator = torch.Generator().manual_seed(0)
+    fine, coarse = torch.randn(2, 2, 8, 8, generator=generator), torch.randn(2, 2, 4, 4, generator=generator)
+    target = torch.randint(0, 2, (2, 8, 8), generator=generator)
+    both = task.loss((fine, coarse), target)
+    expected = (2 * task.loss(fine, target) + task.loss(coarse, target[:, ::2, ::2])) / 3
+    torch.testing.assert_close(both, expected)
+    weighed = with_weights(target.flatten(), torch.ones(128)).reshape(2, 2, 8, 8).movedim(0, 1)
+    torch.testing.assert_close(task.loss((fine, coarse), weighed), expected)

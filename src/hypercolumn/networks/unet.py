@@ -11,8 +11,12 @@ channels, He initialization, and dropout at the end of the contracting path: aft
 own definition has it. (That definition also rectifies after each up-convolution, which the paper does not draw; here
 it is not done.)
 
-Most programs called U-Net pad and normalize: here that is `padding="same"`, `normalization="batch"`. The weighted loss
-of the paper is a task's, its tiling is inference.
+Most programs called U-Net pad and normalize: here that is `padding="same"`, `normalization="batch"`. `residual` adds
+its input to each block, through a 1x1 convolution where channels differ (He et al. 2016, doi:10.1109/CVPR.2016.90;
+Zhang, Liu and Wang 2018, doi:10.1109/LGRS.2018.2802944). `skips` are concatenated as published, summed (Chaurasia and
+Culurciello 2017, doi:10.1109/VCIP.2017.8305148), or left out, to see what they are worth. With `deep_supervision` a
+network in training gives a map at every level of the expanding path, the finest first (Lee et al. 2015, arXiv
+1409.5185). The weighted loss of the paper is a task's, its tiling is inference.
 """
 
 from typing import Literal, get_args
@@ -26,6 +30,7 @@ from hypercolumn.networks.initialization import he_initialization
 
 Padding = Literal["valid", "same"]
 Up = Literal["transposed", "linear"]
+Skips = Literal["concatenate", "sum", "none"]
 
 
 class UNet(nn.Module):
@@ -34,7 +39,8 @@ class UNet(nn.Module):
     Input (batch, in_channels, *space), output (batch, classes, *space) where each axis n became `output_size(n)`.
     `width` counts the channels of the first level and `depth` the poolings. `normalization` stands between each
     convolution and its rectifier and takes the place of the convolution's bias. `up="linear"` replaces each
-    up-convolution by a 1x1 convolution and linear interpolation. Where `padding` is "same" it is with zeros.
+    up-convolution by a 1x1 convolution and linear interpolation. Where `padding` is "same" it is with zeros. With
+    `deep_supervision`, which needs padding, a network in training gives a tuple: level l has 1 / 2^l of the samples.
 
     Raises InvalidArgument where an axis is not of a size that `valid_size` gives.
 
@@ -57,6 +63,9 @@ class UNet(nn.Module):
         normalization: Normalization | None = None,
         dropout: float = 0.5,
         up: Up = "transposed",
+        skips: Skips = "concatenate",
+        residual: bool = False,
+        deep_supervision: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("in_channels", in_channels), ("classes", classes), ("width", width), ("depth", depth)):
@@ -64,10 +73,16 @@ class UNet(nn.Module):
                 raise InvalidArgument(name, value, fix="give at least 1")
         if padding not in get_args(Padding):
             raise InvalidArgument("padding", padding, fix=f"use one of {', '.join(get_args(Padding))}")
+        if skips not in get_args(Skips):
+            raise InvalidArgument("skips", skips, fix=f"use one of {', '.join(get_args(Skips))}")
+        if deep_supervision and padding != "same":
+            raise InvalidArgument(
+                "deep_supervision", True, why="without padding the levels do not lie on each other", fix="pad"
+            )
         if not 0 <= dropout < 1:
             raise InvalidArgument("dropout", dropout, fix="give a share from 0 up to 1")
         self.dims, self.in_channels, self.classes = dims, in_channels, classes
-        self.width, self.depth, self.padding = width, depth, padding
+        self.width, self.depth, self.padding, self.skips = width, depth, padding, skips
         # Two convolutions take 4 samples at each level, and poolings must meet even sizes: n = lost + 4 (modulo step).
         self.step = 2**depth
         self.lost = 12 * self.step - 8 if padding == "valid" else 0
@@ -76,23 +91,36 @@ class UNet(nn.Module):
         channels = [width * 2**level for level in range(depth + 1)]
         wider = zip([in_channels, *channels[:-2]], channels[:-1], strict=True)
         narrower = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
-        self.contracting = nn.ModuleList(_block(dims, a, b, padding, normalization) for a, b in wider)
+        block = _residual_block if residual else _block
+        self.contracting = nn.ModuleList(block(dims, a, b, padding, normalization) for a, b in wider)
         self.pool = operators(dims).max_pooling(2)
-        self.bottom = _block(dims, channels[-2], channels[-1], padding, normalization)
+        self.bottom = block(dims, channels[-2], channels[-1], padding, normalization)
         self.up = nn.ModuleList(_up(dims, a, b, up) for a, b in narrower)
-        self.expanding = nn.ModuleList(_block(dims, a, b, padding, normalization) for a, b in narrower)
+        joined = 2 if skips == "concatenate" else 1
+        self.expanding = nn.ModuleList(block(dims, joined * b, b, padding, normalization) for _, b in narrower)
         self.classify = operators(dims).convolution(width, classes, 1)
+        coarser = channels[-2:0:-1] if deep_supervision else []
+        self.supervise = nn.ModuleList(operators(dims).convolution(a, classes, 1) for a in coarser)
         if dropout:
-            for block in (self.contracting[-1], self.bottom):
-                block.add_module("dropout", nn.Dropout(dropout))
+            for last in (self.contracting[-1], self.bottom):
+                last.add_module("dropout", nn.Dropout(dropout))
         he_initialization(self)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         x, skips = self._contract(image)
-        for up, block, skip in zip(self.up, self.expanding, reversed(skips), strict=True):
-            x = up(x)
-            x = block(torch.cat([_centre(skip, x), x], dim=1))
-        return self.classify(x)
+        coarse: list[Tensor] = []
+        for level, (up, block, skip) in enumerate(zip(self.up, self.expanding, reversed(skips), strict=True)):
+            x = block(self._fused(up(x), skip))
+            if self.training and level < len(self.supervise):
+                coarse.insert(0, self.supervise[level](x))
+        return (self.classify(x), *coarse) if coarse else self.classify(x)
+
+    def _fused(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Upsampled features with those of the contracting path, which know where."""
+        if self.skips == "none":
+            return x
+        skip = _centre(skip, x)
+        return torch.cat([skip, x], dim=1) if self.skips == "concatenate" else x + skip
 
     def features(self, image: Tensor) -> Tensor:
         """The average over space of the lowest level: (batch, width * 2^depth), for embeddings."""
@@ -159,6 +187,27 @@ def _block(
         layers += [] if kind is None else [normalization_layer(kind, dims, out_channels)]
         layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
+
+
+class _Residual(nn.Module):
+    """A block whose input is added before its last rectifier; its centre where the block does not pad."""
+
+    def __init__(self, block: nn.Sequential, project: nn.Module) -> None:
+        super().__init__()
+        self.block, self.project = block, project
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = self.block(x)
+        return torch.relu(made + _centre(self.project(x), made))
+
+
+def _residual_block(
+    dims: int, in_channels: int, out_channels: int, padding: Padding, kind: Normalization | None
+) -> nn.Sequential:
+    block = _block(dims, in_channels, out_channels, padding, kind)[:-1]
+    same = in_channels == out_channels
+    project = nn.Identity() if same else operators(dims).convolution(in_channels, out_channels, 1)
+    return nn.Sequential(_Residual(block, project))
 
 
 def _up(dims: int, in_channels: int, out_channels: int, kind: Up) -> nn.Module:

@@ -85,8 +85,16 @@ class Segmentation:
             )
         return torch.from_numpy(labels.astype(np.int64))
 
-    def loss(self, logits: Tensor, target: Tensor, *, pixel_weights: Tensor | None = None) -> Tensor:
-        """One loss an example: (batch,). `pixel_weights` (batch, *space) multiply the cross-entropy, not the others."""
+    def loss(
+        self, logits: Tensor | tuple[Tensor, ...], target: Tensor, *, pixel_weights: Tensor | None = None
+    ) -> Tensor:
+        """One loss an example: (batch,). `pixel_weights` (batch, *space) multiply the cross-entropy, not the others.
+
+        Logits of several levels, each with half the samples of the one before, are compared with every second, fourth,
+        ... sample of the target; each level weighs half of the one before (Isensee et al. 2021).
+        """
+        if isinstance(logits, tuple):
+            return self._of_levels(logits, target, pixel_weights)
         self._check(logits)
         if target.ndim == logits.ndim and target.shape[1] == 2:
             target, pixel_weights = target[:, 0].long(), target[:, 1]
@@ -103,6 +111,14 @@ class Segmentation:
         if self.boundary:
             total = total + self.boundary * boundary_loss(log_p.exp().reshape(logits.shape), target)
         return total
+
+    def _of_levels(self, levels: tuple[Tensor, ...], target: Tensor, pixel_weights: Tensor | None) -> Tensor:
+        total = levels[0].new_zeros(len(levels[0]), dtype=torch.float32)
+        for number, logits in enumerate(levels):
+            picked = (Ellipsis, *(slice(None, None, 2**number),) * (logits.ndim - 2))
+            weights = None if pixel_weights is None else pixel_weights[picked]
+            total = total + self.loss(logits, target[picked], pixel_weights=weights) / 2**number
+        return total / sum(0.5**number for number in range(len(levels)))
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """The softmax over the classes: (batch, class, *space), float32."""
