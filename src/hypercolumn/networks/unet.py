@@ -192,7 +192,7 @@ def _block(
 class _Residual(nn.Module):
     """A block whose input is added before its last rectifier; its centre where the block does not pad."""
 
-    def __init__(self, block: nn.Sequential, project: nn.Module) -> None:
+    def __init__(self, block: nn.Module, project: nn.Module) -> None:
         super().__init__()
         self.block, self.project = block, project
 

@@ -18,6 +18,7 @@ can carry with it (`with_weights`).
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ class Segmentation:
     def _of_levels(self, levels: tuple[Tensor, ...], target: Tensor, pixel_weights: Tensor | None) -> Tensor:
         total = levels[0].new_zeros(len(levels[0]), dtype=torch.float32)
         for number, logits in enumerate(levels):
-            picked = (Ellipsis, *(slice(None, None, 2**number),) * (logits.ndim - 2))
+            picked: tuple[Any, ...] = (Ellipsis, *(slice(None, None, 2**number),) * (logits.ndim - 2))
             weights = None if pixel_weights is None else pixel_weights[picked]
             total = total + self.loss(logits, target[picked], pixel_weights=weights) / 2**number
         return total / sum(0.5**number for number in range(len(levels)))
