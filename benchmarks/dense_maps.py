@@ -37,13 +37,15 @@ def image(size: int) -> np.ndarray:
 
 
 def tile_by_tile(picture: np.ndarray, stride: int, batch: int) -> Tensor:
-    """Every tile, so many at a time: (class, y, x)."""
+    """Every tile, so many at a time: (class, y, x). A batch is cut when its turn comes; all at once are gigabytes."""
     tiles = torch.from_numpy(picture).unfold(1, TILE, stride).unfold(2, TILE, stride)
     down, across = tiles.shape[1:3]
-    rows = tiles.permute(1, 2, 0, 3, 4).reshape(down * across, *(3, TILE, TILE))
+    places = [(y, x) for y in range(down) for x in range(across)]
     network = classifier()
     with torch.inference_mode():
-        return torch.cat([network(part) for part in rows.split(batch)]).T.reshape(-1, down, across)
+        parts = [places[begin : begin + batch] for begin in range(0, len(places), batch)]
+        made = [network(torch.stack([tiles[:, y, x] for y, x in part])) for part in parts]
+        return torch.cat(made).T.reshape(-1, down, across)
 
 
 def _against_tiles(picture: np.ndarray, stride: int, *, repeats: int) -> Measured:

@@ -29,6 +29,8 @@ CONTEXT = 4
 """A network that sees so many objects across needs no further level."""
 BORDER_WEIGHT, BORDER_SIGMA = 10.0, 5.0
 """U-Net's w_0 and sigma, in samples."""
+FEW_RECORDS, ELASTIC_FROM = 40, 100
+"""Fewer records than this are bent as U-Net bends them, where an axis has so many samples."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 
@@ -223,6 +225,10 @@ def _augmentation(seen: Fingerprint, target: Target, choices: list[Choice]) -> d
         found["scale"] = round(min(0.6, seen.size_spread - 1), 2)
         why = f"objects of a record are commonly {seen.size_spread:.1f} times larger or smaller than in another"
         choices.append(Choice("augmentation of size", f"up to {1 + found['scale']:.2f} times", why))
+    if target.kind in DENSE and seen.records < FEW_RECORDS and min(seen.median) >= ELASTIC_FROM:
+        found["elastic"] = True
+        why = f"{seen.records} training records are few: each is bent anew every time (Ronneberger 2015)"
+        choices.append(Choice("augmentation of form", "elastic", why))
     if 0.03 <= seen.grey_share <= 0.97:
         found["greying"] = True
         why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
