@@ -53,7 +53,7 @@ def instance_figures(table: pd.DataFrame, *, label: str = "", noun: str = "units
     merged objects [0.]
     """
     rows, sums = Rows.of(table, noun=noun), table[list(SUMS)].to_numpy(float)
-    each = _matches(sums).average_precision
+    each = precision_by_row(table)
     defined = ~np.isnan(each)
     images = np.stack([np.where(defined, each, 0.0), defined], axis=1)
     yield additive(rows, images, _share, MEAN_AP, label, reason=_NOTHING)
@@ -107,6 +107,11 @@ def detection_figures(
             )
 
         yield Figure(f"{of} {metric}", label, statistic, rows.units, records, reason=_NO_TRUTH)
+
+
+def precision_by_row(table: pd.DataFrame) -> np.ndarray:
+    """The AP of each image (row,); NaN where there is no object in truth and none was predicted."""
+    return _matches(table[list(SUMS)].to_numpy(float)).average_precision
 
 
 def _matches(sums: np.ndarray) -> Matches:

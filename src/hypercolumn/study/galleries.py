@@ -8,11 +8,14 @@ import numpy as np
 from hypercolumn import report
 from hypercolumn.audit import Finding
 from hypercolumn.data import Piece, Split, read_image
+from hypercolumn.data.instance_map import with_small_numbers
 from hypercolumn.errors import HypercolumnError
 from hypercolumn.evaluation import Better, Predictions, in_unit, shown
+from hypercolumn.evaluation.instance_figures import precision_by_row
 from hypercolumn.evaluation.overlap import dice
 from hypercolumn.study.material import Material, in_box
-from hypercolumn.study.predicting import decode, load_trained
+from hypercolumn.study.object_gallery import Seen, object_galleries
+from hypercolumn.study.predicting import Trained, decode, load_trained
 from hypercolumn.study.run import Run
 
 EACH = 3
@@ -20,10 +23,12 @@ LARGEST_SIDE = 480
 
 
 def case_values(predictions: Predictions) -> tuple[str, np.ndarray, Better]:
-    """One number a piece to order the cases by, and which way it is better: Dice over the foreground, the probability
-    of the truth, or the absolute error of a number.
+    """One number a piece to order the cases by, and which way it is better: AP of the objects, Dice over the
+    foreground, the probability of the truth, or the absolute error of a number.
     """
     table = predictions.table
+    if predictions.target_kind == "instances":
+        return "AP", precision_by_row(table), Better.HIGHER
     if predictions.kind == "segmentation":
         foreground = range(1, len(predictions.classes))
         sums = [
@@ -57,10 +62,14 @@ def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
         study = Study.read(run.folder / "study.yaml")
         material = study.material
         cases = _Cases(run, material, predictions, metric, values)
-        return tuple(
+        ranked = tuple(
             report.Gallery(title, tuple(cases.case(int(index)) for index in indices))
             for title, indices in chosen.items()
         )
+        if predictions.target_kind != "instances":
+            return ranked
+        noun = predictions.classes[1]
+        return ranked + object_galleries(predictions.table, cases.objects, draw=picture, noun=noun)
     except HypercolumnError as error:
         return (report.Gallery("Cases", (), f"The pictures are left out: {error.problem.what}."),)
 
@@ -107,7 +116,7 @@ class _Cases:
     def __init__(self, run: Run, material: Material, predictions: Predictions, metric: str, values: np.ndarray) -> None:
         self.run, self.material, self.predictions, self.metric, self.values = run, material, predictions, metric, values
         self.pieces = {piece.name: piece for piece in _tested(run.split)}
-        self.models: dict[str, object] = {}
+        self.models: dict[str, Trained | None] = {}
 
     def case(self, index: int) -> report.Case:
         row = self.predictions.table.iloc[index]
@@ -117,8 +126,11 @@ class _Cases:
         truth = prediction = None
         words = str(row["fold"])
         if self.material.dense:
-            truth = _plane(in_box(self.material.mask(piece.record), piece.box))
+            told_apart = self.material.told_apart
+            labels = self.material.instances(piece.record) if told_apart else self.material.mask(piece.record)
+            truth = _plane(_drawn(in_box(labels, piece.box)))
             prediction = self._predicted(str(row["fold"]), piece)
+            prediction = None if prediction is None else _plane(_drawn(prediction))
         elif self.predictions.kind == "regression":
             unit = self.predictions.measured_in
             words = f"{shown(row['truth'])} {unit}".rstrip() + f", predicted {shown(row['answer'])}; {words}"
@@ -139,6 +151,16 @@ class _Cases:
             length_unit=header.unit or "",
         )
 
+    def objects(self, name: str) -> Seen | None:
+        """A piece of two axes with its true and predicted objects; None where it cannot be shown."""
+        piece = self.pieces[name]
+        truth = in_box(self.material.instances(piece.record), piece.box)
+        predicted = self._predicted(str(self.predictions.table.at[name, "fold"]), piece)
+        if predicted is None or truth.ndim != 2:
+            return None
+        image = in_box(self.material.image(piece.record), piece.box)
+        return Seen(name, image, truth, predicted, self.material.headers[piece.record])
+
     def _predicted(self, fold: str, piece: Piece) -> np.ndarray | None:
         if fold not in self.models:
             digest = self.run.state()["folds"][fold]["sha256"]
@@ -149,8 +171,11 @@ class _Cases:
         model = self.models[fold]
         if model is None:
             return None
-        probabilities = model.probabilities(self.material.image(piece.record))  # type: ignore[attr-defined]
-        return _plane(in_box(decode(model.task, probabilities), piece.box))  # type: ignore[attr-defined]
+        probabilities = in_box(model.probabilities(self.material.image(piece.record)), piece.box)
+        if model.settings is None:
+            return decode(model.task, probabilities)
+        header = self.material.headers[piece.record]
+        return model.settings.objects(probabilities, header.spacing, header.unit)
 
 
 def picture(array: np.ndarray) -> np.ndarray:
@@ -167,6 +192,11 @@ def picture(array: np.ndarray) -> np.ndarray:
     )
     low, high = np.percentile(flat, (0.5, 99.5))
     return (np.clip((flat - low) / max(high - low, 1e-9), 0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
+
+
+def _drawn(labels: np.ndarray) -> np.ndarray:
+    """Labels of any type as outlines are drawn of them."""
+    return np.asarray(with_small_numbers(labels), dtype=np.int64)
 
 
 def _plane(array: np.ndarray, leading: int = 0) -> np.ndarray:

@@ -189,7 +189,7 @@ def _same(rows: list[Score], score: Score) -> Score | None:
 def _facts(asked: StudyFile, predictions: Predictions, split: Split, unit: str) -> tuple[Fact, ...]:
     tasks = {
         "mask": "segmentation",
-        "instances": "segmentation (objects against background)",
+        "instances": "objects, each by itself",
         "class": "classification",
         "grade": "ordinal grading",
         "labels": "several labels",
