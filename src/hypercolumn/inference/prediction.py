@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -39,6 +39,14 @@ PROBED = {1: 16_384, 2: 256, 3: 64}
 
 Progress = Callable[[float], None]
 """Is told the share that is done, from 0 to 1."""
+
+
+class Readable(Protocol):
+    """An image (channel, *space) of which boxes can be read: an array, a file that is opened."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, place: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -88,27 +96,45 @@ class Predictor:
     def __call__(self, image: np.ndarray | Tensor, *, progress: Progress | None = None) -> np.ndarray:
         """The network's output for an image (channel, *space), as float32 (class, *space)."""
         array = image.detach().cpu().numpy() if isinstance(image, Tensor) else np.asarray(image)
-        if array.ndim < 2 or 0 in array.shape:
-            raise ShapeMismatch(
-                f"an image of shape {array.shape} cannot be predicted", fix="give (channel, *space), not empty"
-            )
-        if self.precision is None:
-            self._use(self._chosen(array))
-        extension, plan = self.prepare(array.shape)
-        precision, network = self._planner.precision, self._planner.network
-        device = parameter_of(network).device.type
         result: np.ndarray | None = None
-        with evaluating(network), precision.inferring(network), torch.inference_mode(), precision.autocast(device):
-            for done, cuts in enumerate(plan):
-                for share, made, part in self._run(array, extension, plan, cuts):
-                    values = made.cpu().numpy()
-                    if result is None:
-                        result = np.empty((values.shape[0], *extension.outputs[: values.ndim - 1]), dtype=values.dtype)
-                    _write(result, values, part)
-                    if progress is not None:
-                        progress((done + share) / len(plan))
+        for place, values in self.pieces(array, progress=progress):
+            if result is None:
+                outputs = self.prepare(array.shape)[0].outputs
+                result = np.empty((values.shape[0], *outputs[: values.ndim - 1]), dtype=values.dtype)
+            result[place] = values
         assert result is not None
         return result
+
+    def pieces(
+        self, image: Readable, *, progress: Progress | None = None
+    ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+        """The same, piece by piece as it is made: where each belongs in the output (class, *space), and its values.
+
+        Neither the image nor the output need ever be in memory: of the image boxes are read.
+        """
+        if len(image.shape) < 2 or 0 in image.shape:
+            raise ShapeMismatch(
+                f"an image of shape {tuple(image.shape)} cannot be predicted", fix="give (channel, *space), not empty"
+            )
+        if self.precision is None:
+            self._use(self._chosen(image))
+        extension, plan = self.prepare(image.shape)
+        precision, network = self._planner.precision, self._planner.network
+        device = parameter_of(network).device.type
+        with evaluating(network), precision.inferring(network):
+            for done, cuts in enumerate(plan):
+                pieces = self._run(image, extension, plan, cuts)
+                while True:
+                    with torch.inference_mode(), precision.autocast(device):  # not while the caller has its turn
+                        found = next(pieces, None)
+                    if found is None:
+                        break
+                    share, made, part = found
+                    kept = part[: made.ndim - 1]
+                    values = made.cpu().numpy()[(slice(None), *(slice(*cut.keep) for cut in kept))]
+                    if progress is not None:
+                        progress((done + share) / len(plan))
+                    yield (slice(None), *(slice(*cut.write) for cut in kept)), values
 
     def prepare(self, shape: Sequence[int]) -> tuple[Extension, TilePlan]:
         """The extension and the pieces for an image of shape (channel, *space)."""
@@ -133,9 +159,9 @@ class Predictor:
         self._compiled = compiled(network) if precision.compiled else network
         self._prepared.clear()
 
-    def _chosen(self, image: np.ndarray) -> Precision:
+    def _chosen(self, image: Readable) -> Precision:
         """The precision for the middle of an image."""
-        longest = PROBED.get(image.ndim - 1, PROBED[3])
+        longest = PROBED.get(len(image.shape) - 1, PROBED[3])
         middle = [slice((n - min(n, longest)) // 2, (n + min(n, longest)) // 2) for n in image.shape[1:]]
         part = image[(slice(None), *middle)]
         extension, _, _ = self._extension(part.shape[0], part.shape[1:])
@@ -150,7 +176,7 @@ class Predictor:
         return self._weights.dtype if self._weights.dtype is torch.float64 else torch.float32
 
     def _run(
-        self, array: np.ndarray, extension: Extension, plan: TilePlan, cuts: Sequence[Cut]
+        self, array: Readable, extension: Extension, plan: TilePlan, cuts: Sequence[Cut]
     ) -> Iterator[tuple[float, Tensor, Sequence[Cut]]]:
         """One tile's outputs, all at once or by strips: the share that is done, the outputs, and where they belong."""
         precision = self._planner.precision
@@ -267,16 +293,24 @@ def _repeats(field: ReceptiveField) -> bool:
     return all(axis.table is not None or axis.mixed_by for axis in field.axes)
 
 
-def _read(image: np.ndarray, extension: Extension, cuts: Sequence[Cut]) -> np.ndarray:
-    """A tile of the extended image, which itself is never made."""
-    piece = image
+def _read(image: Readable, extension: Extension, cuts: Sequence[Cut]) -> np.ndarray:
+    """A tile of the extended image, which itself is never made: one box is read, and mirrored where it leaves it."""
+    box: list[slice] = []
+    places: list[np.ndarray | None] = []
     for axis, cut in enumerate(cuts):
         begin, end = (place - extension.lead[axis] for place in cut.read)
         extent = image.shape[axis + 1]
         if begin >= 0 and end <= extent:
-            piece = piece[(slice(None),) * (axis + 1) + (slice(begin, end),)]
+            box.append(slice(begin, end))
+            places.append(None)
         else:
-            piece = np.take(piece, reflected(np.arange(begin, end), extent), axis=axis + 1)
+            mirrored = reflected(np.arange(begin, end), extent)
+            box.append(slice(int(mirrored.min()), int(mirrored.max()) + 1))
+            places.append(mirrored - box[-1].start)
+    piece = np.asarray(image[(slice(None), *box)])
+    for axis, picked in enumerate(places, start=1):
+        if picked is not None:
+            piece = np.take(piece, picked, axis=axis)
     return np.ascontiguousarray(piece)
 
 
@@ -289,11 +323,4 @@ def reflected(position: np.ndarray, extent: int) -> np.ndarray:
     return np.minimum(position, turn - position)
 
 
-def _write(result: np.ndarray, made: np.ndarray, cuts: Sequence[Cut]) -> None:
-    kept = cuts[: made.ndim - 1]
-    target = (slice(None), *(slice(*cut.write) for cut in kept))
-    source = (slice(None), *(slice(*cut.keep) for cut in kept))
-    result[target] = made[source]
-
-
-__all__ = ["Extension", "Predictor", "Progress", "predict"]
+__all__ = ["Extension", "Predictor", "Progress", "Readable", "predict"]

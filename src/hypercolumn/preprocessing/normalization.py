@@ -54,6 +54,13 @@ class Normalization:
         along = (-1,) + (1,) * (array.ndim - 1)
         return (array - centre.reshape(along)) / spread.reshape(along)
 
+    def of_samples(self, samples: np.ndarray) -> "Normalization":
+        """What this does to an image, as fixed numbers, from samples (channel, sample) that stand for all of it."""
+        if self.kind == "cohort":
+            return self
+        centre, spread = _robust(samples)
+        return Normalization("cohort", tuple(centre.tolist()), tuple(spread.tolist()))
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

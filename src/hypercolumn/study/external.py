@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,8 @@ from hypercolumn.data import (
     Target,
     channel_groups,
     find_duplicates,
+    opened_image,
+    read_header,
     read_image,
     read_table,
     units_of,
@@ -31,6 +34,7 @@ from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, Ou
 from hypercolumn.evaluation import Score, scores
 from hypercolumn.study.checks import open_material
 from hypercolumn.study.discovery import IMAGES
+from hypercolumn.study.large import FROM_SAMPLES, predict_opened
 from hypercolumn.study.objects import write_objects
 from hypercolumn.study.pipeline import table
 from hypercolumn.study.predicting import Ensemble, decode, group_names, load_trained, predicted_rows
@@ -81,13 +85,15 @@ def predict_files(
     memory_bytes: int,
     watcher: Watcher,
     precision: str = "auto",
+    large_from: int = FROM_SAMPLES,
 ) -> tuple[list[Path], list[HypercolumnError]]:
     """Predict images and write label images (or a table of probabilities, or of numbers with their unit) into `out`; a
     bad file does not end the batch.
 
     precision: "float32", in which the run was scored, or "auto", the fastest here that stays within 3 % of its largest
-    output. The inputs are never written beside. Returns what was written, and the errors of the files that were set
-    aside.
+    output. Images of `large_from` samples and more never come into memory whole (`large`), and are written as label
+    images alone. The inputs are never written beside. Returns what was written, and the errors of the files that were
+    set aside.
     """
     run = Run.open(folder)
     asked = Study.read(run.folder / "study.yaml").asked
@@ -106,6 +112,10 @@ def predict_files(
     for name, paths in _images(inputs):
         watcher.stage(f"predicting {name}")
         try:
+            if model.dense and prod(read_header(paths).space) >= large_from:
+                with opened_image(paths) as opened:
+                    written.append(predict_opened(opened, model, out / f"{name}.tif"))
+                continue
             sample = read_image(paths)
             probabilities = model.probabilities(sample.array)
             if model.settings is not None:

@@ -11,7 +11,7 @@ learnt.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +23,7 @@ from hypercolumn.data.writing import write_json
 from hypercolumn.errors import DataError
 from hypercolumn.study.material import Material, in_box
 from hypercolumn.tasks.instance_fit import PredictedImage, fit_instances
-from hypercolumn.tasks.instances import InstanceSettings, instances
+from hypercolumn.tasks.instances import InstanceSettings, instances, sample_size
 
 MOST = 32
 """At most so many images are fitted on, evenly spaced over the side."""
@@ -47,6 +47,14 @@ class ObjectSettings:
                 fix=f"give images with their spacing in {self.unit}",
             )
         return instances(probabilities[1], self.instances, spacing=spacing if self.unit is not None else None)
+
+    def of_any_size(self) -> "ObjectSettings":
+        """The same, where what is too small is left out later."""
+        return replace(self, instances=replace(self.instances, smallest=0.0))
+
+    def smallest_samples(self, spacing: Sequence[float] | None) -> float:
+        """The smallest object in samples."""
+        return self.instances.smallest / sample_size(spacing if self.unit is not None else None)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self.instances), "unit": self.unit}

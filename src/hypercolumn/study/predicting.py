@@ -48,12 +48,14 @@ class Trained:
         """
         prepared = self.normalization.apply(image)
         if self.dense:
-            logits = torch.from_numpy(self.predictor(prepared))
-        else:
-            network = self.predictor.network.eval()
-            with torch.inference_mode():
-                logits = network(torch.from_numpy(prepared)[None])[0].float()
-        return self.task.probabilities(logits[None])[0].numpy()
+            return self.probabilities_of(self.predictor(prepared))
+        network = self.predictor.network.eval()
+        with torch.inference_mode():
+            return self.probabilities_of(network(torch.from_numpy(prepared)[None])[0].float().numpy())
+
+    def probabilities_of(self, logits: np.ndarray) -> np.ndarray:
+        """The same from what the network gave (class, *space)."""
+        return self.task.probabilities(torch.from_numpy(logits)[None])[0].numpy()
 
 
 def load_trained(
