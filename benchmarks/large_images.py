@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
-from pathlib import Path
 
 from benchmarks.harness import Measured, bar
 
@@ -18,7 +17,6 @@ SMALL, LARGE = 10_000, 20_000
 
 _PREDICT = """
 import json, resource, sys, time
-from pathlib import Path
 import numpy, tifffile, torch
 from hypercolumn.data import opened_image
 from hypercolumn.inference import Predictor

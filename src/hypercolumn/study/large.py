@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -49,6 +50,24 @@ class StandardizedImage:
         return self._standardize.apply(self._image.read(box).array[place[0]])
 
 
+class Scratch:
+    """A file of zeros that is cut and written like an array, and of which no part stays in memory."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], kind: type) -> None:
+        self._path, self.shape, self.dtype = path, shape, np.dtype(kind)
+        with path.open("wb") as file:
+            file.truncate(prod(shape) * self.dtype.itemsize)
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        return np.array(self._mapped("r")[place])
+
+    def __setitem__(self, place: Any, values: Any) -> None:
+        self._mapped("r+")[place] = values
+
+    def _mapped(self, mode: Literal["r", "r+"]) -> np.ndarray:
+        return np.memmap(self._path, dtype=self.dtype, mode=mode, shape=self.shape)
+
+
 def predict_opened(
     image: OpenedImage, model: Trained | Ensemble, path: Path, *, progress: Progress = lambda share: None
 ) -> Path:
@@ -56,7 +75,7 @@ def predict_opened(
     header = image.header
     members = model.members if isinstance(model, Ensemble) else (model,)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".hypercolumn-") as folder:
-        total = _scratch(Path(folder) / "probabilities", (members[0].task.channels, *header.space), np.float32)
+        total = Scratch(Path(folder) / "probabilities", (members[0].task.channels, *header.space), np.float32)
         for number, member in enumerate(members):
             standardized = StandardizedImage(image, member.normalization)
             share = _part(progress, number, len(members) + 1)
@@ -67,13 +86,13 @@ def predict_opened(
         return write_labels(path, labels, spacing=header.spacing, unit=header.unit)
 
 
-def _labels(total: np.ndarray, settings: ObjectSettings | None, header: Header, folder: Path) -> np.ndarray:
+def _labels(total: Scratch, settings: ObjectSettings | None, header: Header, folder: Path) -> Scratch:
     if settings is None:
-        classes = _scratch(folder / "classes", header.space, np.uint8)
+        classes = Scratch(folder / "classes", header.space, np.uint8)
         for start, stop in bands(header.space):
             classes[start:stop] = total[:, start:stop].argmax(0)
         return classes
-    objects = _scratch(folder / "objects", header.space, np.uint32)
+    objects = Scratch(folder / "objects", header.space, np.uint32)
     grid = WindowGrid.cover(
         header.space,
         size=tuple(min(WINDOW, length) for length in header.space),
@@ -111,11 +130,6 @@ def _own(image: OpenedImage) -> Normalization:
         array = image.read(((start, stop), *rest)).array
         found.append(array.reshape(len(array), -1)[:, first::step])
     return Normalization("image").of_samples(np.concatenate(found, axis=1))
-
-
-def _scratch(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """A file of zeros that is written to like an array; no block of it is on disk before it is written."""
-    return np.memmap(path, dtype=kind, mode="w+", shape=shape)
 
 
 def _part(progress: Progress, number: int, whole: int) -> Callable[[float], None]:
