@@ -234,7 +234,7 @@ def report(
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="which one: convolution")],
+    name: Annotated[str, typer.Argument(help="which one: convolution, unet")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="a new folder; by default hypercolumn-experiment-NAME")
     ] = None,
@@ -252,7 +252,7 @@ def experiment(
     for table in outcome.tables:
         _say(f"{table.text()}\n")
     _say(f"written to {outcome.folder}: a CSV a table, results.json, {', '.join(outcome.files)}")
-    _next(f"hypercolumn experiment {name} --image YOURS.png -o another/")
+    _next(outcome.then)
 
 
 @app.command()

@@ -54,11 +54,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where an experiment wrote, its tables, and the names of the figures and films below the folder."""
+    """Where an experiment wrote, its tables, the names of the figures and films below the folder, and what to type
+    then.
+    """
 
     folder: Path
     tables: tuple[Table, ...]
     files: tuple[str, ...]
+    then: str = ""
 
 
 def shown(cell: Cell) -> str:

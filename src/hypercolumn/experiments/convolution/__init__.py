@@ -97,7 +97,8 @@ def run(
         ("film-image", films.film_over_an_image(seed=seed, every=scale.film_every)),
     ):
         drawn += write_film(tuple(frames), folder / name)
-    return Outcome(folder, tables, tuple(drawn))
+    then = "hypercolumn experiment convolution --image YOURS.png -o another/"
+    return Outcome(folder, tables, tuple(drawn), then)
 
 
 __all__ = ["Scale", "run"]
