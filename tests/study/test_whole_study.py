@@ -154,6 +154,17 @@ def test_predict_takes_the_precision_that_is_asked_for(home: Path, run: Run, tmp
     assert run_command(["predict", str(run.folder), str(image), "--precision", "int8"]) == 2
 
 
+def test_the_mean_over_mirrorings_is_taken_where_the_study_asks_for_it(home: Path, run: Run, tmp_path: Path) -> None:
+    settings = ["training.steps=2", "training.test_time_flips=true", "split.kind=hold-out"]
+    other = Study.read(home / "study.yaml", settings).train(out=tmp_path)
+    [fold] = other.state()["folds"]
+    model = load_trained(other.fold(fold), sha256=None, memory_bytes=2**30)
+    assert model.flips
+    image = read_image(next((home / "data/images").iterdir())).array
+    mirrored = model.probabilities(image[:, ::-1].copy())
+    np.testing.assert_allclose(mirrored[:, ::-1], model.probabilities(image), atol=1e-5)
+
+
 def test_export_writes_each_fold_as_onnx_that_says_how_to_use_it(
     home: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

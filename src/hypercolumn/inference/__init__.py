@@ -8,6 +8,7 @@ from hypercolumn.inference.mutagenesis import MutationMap, Mutator, mutagenesis
 from hypercolumn.inference.precision import Precision
 from hypercolumn.inference.prediction import Predictor, predict
 from hypercolumn.inference.probe import choose
+from hypercolumn.inference.symmetries import mean_over_symmetries
 
 __all__ = [
     "DenseMapper",
@@ -22,6 +23,7 @@ __all__ = [
     "dense_map",
     "export_onnx",
     "label_tiles",
+    "mean_over_symmetries",
     "mutagenesis",
     "predict",
 ]

@@ -129,6 +129,7 @@ def train_fold(fabric: Any, job: FoldJob, watch: Watch | None) -> None:
             "task": dict(job.plan.task),
             "normalization": job.normalization.to_dict(),
             "window": list(job.plan.window),
+            "test_time_flips": job.asked.training.test_time_flips,
             "seed": job.asked.seed,
             "steps": fitted.steps,
             "best_step": fitted.progress.best_step,

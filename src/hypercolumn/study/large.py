@@ -5,7 +5,8 @@
 Nothing the size of the image is ever in memory. The percentiles by which an image is standardized are those that
 `Normalization` takes of the whole, read band by band. Objects are told apart in windows (`label_tiles`), so that one
 that crosses from window to window is whole and counted once. What lies on disk in between is in the folder of the
-results and goes when they are written: four bytes a sample and class, and four for objects.
+results and goes when they are written: four bytes a sample and class, and four for objects. An image is predicted as it
+lies, also where the study asks for the mean over its mirrorings.
 """
 
 import tempfile

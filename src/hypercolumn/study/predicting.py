@@ -22,7 +22,7 @@ from hypercolumn.evaluation import (
     regression_row,
     segmentation_row,
 )
-from hypercolumn.inference import Predictor
+from hypercolumn.inference import Predictor, mean_over_symmetries
 from hypercolumn.networks import NETWORKS
 from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, in_box
@@ -41,12 +41,16 @@ class Trained:
     normalization: Normalization
     dense: bool
     settings: ObjectSettings | None = None
+    flips: bool = False
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record; a number
         itself as (1,), in its own unit.
         """
         prepared = self.normalization.apply(image)
+        return mean_over_symmetries(self._answer, prepared) if self.flips else self._answer(prepared)
+
+    def _answer(self, prepared: np.ndarray) -> np.ndarray:
         if self.dense:
             return self.probabilities_of(self.predictor(prepared))
         network = self.predictor.network.eval()
@@ -89,7 +93,8 @@ def load_trained(
     dense = sheet["task"]["name"] == "segmentation"
     predictor = Predictor(network, memory_bytes=memory_bytes, precision=precision)
     normalization = Normalization.from_dict(sheet["normalization"])
-    return Trained(predictor, task, normalization, dense, ObjectSettings.read(folder))
+    flips = bool(sheet.get("test_time_flips"))
+    return Trained(predictor, task, normalization, dense, ObjectSettings.read(folder), flips)
 
 
 @dataclass(frozen=True)

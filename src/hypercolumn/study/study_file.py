@@ -138,6 +138,7 @@ class TrainingSection(_Strict):
     border_weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     imbalance: Literal["auto", "none", "class-weights", "focal", "balanced-sampling"] = "auto"
     augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
+    test_time_flips: bool = False
     patience: Annotated[int, Field(ge=1)] | None = 8
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     devices: Annotated[int, Field(ge=1)] = 1
