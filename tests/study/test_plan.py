@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hypercolumn.convolution import receptive_field
 from hypercolumn.data import ClassTarget, MaskTarget, NumberTarget
 from hypercolumn.errors import SplitError
-from hypercolumn.study.fingerprint import Fingerprint
-from hypercolumn.study.plan import Plan, build_task, make_plan
+from hypercolumn.study.fingerprint import Fingerprint, object_form
+from hypercolumn.study.plan import Plan, _way_to_objects, build_task, make_plan
 from hypercolumn.study.study_file import TrainingSection
 from hypercolumn.tasks import Regression
 
@@ -114,3 +115,21 @@ def test_first_weights_depend_on_the_seed_alone() -> None:
 def test_several_processes_are_told_about_batch_statistics() -> None:
     made = plan(wanted={"devices": 2})
     assert any(choice.what == "batch statistics" and "per process" in choice.value for choice in made.choices)
+
+
+def test_the_form_of_objects_is_seen_and_the_plan_says_why_a_watershed_will_do() -> None:
+    y, x = np.mgrid[:40, :60]
+    round_ones = ((y - 20) ** 2 + (x - 18) ** 2 < 121) * 1 + ((y - 20) ** 2 + (x - 40) ** 2 < 100) * 2
+    hooked = np.zeros((40, 60), dtype=int)
+    hooked[5:35, 5:9], hooked[31:35, 5:30] = 1, 1
+    hooked[5:35, 9:13], hooked[5:9, 9:40] = 2, 2
+    discs, hooks = object_form([round_ones]), object_form([hooked])
+    assert discs is not None
+    assert hooks is not None
+    assert (discs.count, discs.touching) == (2, 0)
+    assert discs.diameter == pytest.approx(20.8, abs=0.5)
+    assert discs.solidity > 0.9 > 0.6 > hooks.solidity
+    assert hooks.touching == 1
+    assert "hardly touch" in _way_to_objects(discs).why
+    assert "Mask R-CNN" in _way_to_objects(hooks).why
+    assert object_form([np.zeros((4, 4), dtype=int)]) is None

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from skimage.measure import regionprops
 
 from hypercolumn.data import Piece
+from hypercolumn.data.instance_map import with_small_numbers
 
+LEAST_PIXELS = 20
+"""Of smaller objects the form is that of the grid."""
 SAMPLED = 64
 """At most so many records are opened to learn what images look like: evenly spaced over the side."""
 
@@ -43,6 +47,19 @@ class Fingerprint:
     mean: float | None = None
     deviation: float | None = None
     sites: tuple[int, ...] = ()
+    form: "ObjectForm | None" = None
+
+
+@dataclass(frozen=True)
+class ObjectForm:
+    """What the objects of the training records look like: how many an image holds (median), their median diameter in
+    samples, the share that touches another, and the median share of its convex hull that an object fills.
+    """
+
+    count: float
+    diameter: float
+    touching: float
+    solidity: float
 
 
 def fingerprint(
@@ -54,8 +71,11 @@ def fingerprint(
     classes: int,
     labels: Callable[[str], np.ndarray] | None,
     site_of: Callable[[str], str] | None = None,
+    objects: Callable[[Piece], np.ndarray] | None = None,
 ) -> Fingerprint:
-    """Look at the training pieces; `read` gives a raw array (channel, *space) and its label image or None."""
+    """Look at the training pieces; `read` gives a raw array (channel, *space) and its label image or None, `objects`
+    the object numbers (*space) where objects are told apart.
+    """
     chosen = [
         pieces[index]
         for index in np.unique(np.linspace(0, len(pieces) - 1, min(SAMPLED, len(pieces))).round().astype(int))
@@ -100,8 +120,49 @@ def fingerprint(
         grey_share=float(np.mean(grey)),
         mean=None if numbers is None else float(numbers.mean()),
         deviation=None if numbers is None else _deviation(numbers),
+        form=None if objects is None else object_form([objects(piece) for piece in chosen]),
         sites=tuple(Counter(map(site_of, sorted(records))).values()) if site_of is not None else (),
     )
+
+
+def object_form(maps: Sequence[np.ndarray]) -> ObjectForm | None:
+    """What the objects of instance maps look like; None where there is none.
+
+    >>> two = np.zeros((12, 20), dtype=int)
+    >>> two[2:8, 2:8], two[2:8, 8:14] = 1, 2
+    >>> object_form([two])
+    ObjectForm(count=2.0, diameter=6.770275002573076, touching=1.0, solidity=1.0)
+    """
+    counts, volumes, touching, solidity = [], [], [], []
+    for labels in maps:
+        small = with_small_numbers(labels)
+        sizes = np.bincount(small.reshape(-1))[1:]
+        counts.append(np.count_nonzero(sizes))
+        volumes += sizes[sizes > 0].tolist()
+        beside = _neighbours(small)
+        touching += [number in beside for number in (np.flatnonzero(sizes) + 1).tolist()]
+        if small.ndim == 2:
+            solidity += [one.solidity for one in regionprops(small.astype(np.int32)) if one.num_pixels >= LEAST_PIXELS]
+    if not volumes:
+        return None
+    dims = maps[0].ndim
+    ball = {1: 1.0, 2: np.pi / 4, 3: np.pi / 6}[dims]
+    return ObjectForm(
+        count=float(np.median(counts)),
+        diameter=float((np.median(volumes) / ball) ** (1 / dims)),
+        touching=float(np.mean(touching)),
+        solidity=float(np.median(solidity)) if solidity else 1.0,
+    )
+
+
+def _neighbours(labels: np.ndarray) -> set[int]:
+    """The numbers of objects that lie face to face with another."""
+    found: set[int] = set()
+    for axis in range(labels.ndim):
+        one, other = (np.moveaxis(labels, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        meet = (one != other) & (one > 0) & (other > 0)
+        found.update(np.unique(one[meet]).tolist(), np.unique(other[meet]).tolist())
+    return found
 
 
 def _deviation(numbers: np.ndarray) -> float:

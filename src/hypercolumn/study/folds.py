@@ -22,7 +22,7 @@ from hypercolumn.inference import Precision
 from hypercolumn.preprocessing import Normalization, fit_normalization
 from hypercolumn.study.fingerprint import fingerprint
 from hypercolumn.study.jobs import FoldJob
-from hypercolumn.study.material import Material
+from hypercolumn.study.material import Material, in_box
 from hypercolumn.study.pace import set_pace
 from hypercolumn.study.plan import Plan, make_plan
 from hypercolumn.study.progress import Lines
@@ -66,6 +66,7 @@ def prepare(
         classes=len(material.classes),
         labels=None if material.dense else material.label,
         site_of=material.site_of,
+        objects=(lambda piece: in_box(material.instances(piece.record), piece.box)) if material.told_apart else None,
     )
     plan = make_plan(
         seen,

@@ -15,7 +15,7 @@ from hypercolumn.convolution import receptive_field
 from hypercolumn.data import NumberTarget, Target
 from hypercolumn.errors import SplitError
 from hypercolumn.networks import NETWORKS
-from hypercolumn.study.fingerprint import Fingerprint
+from hypercolumn.study.fingerprint import Fingerprint, ObjectForm
 from hypercolumn.study.material import DENSE, Material
 from hypercolumn.study.study_file import TrainingSection
 from hypercolumn.tasks import Classification, Regression, Segmentation, Task, class_weights
@@ -31,6 +31,8 @@ BORDER_WEIGHT, BORDER_SIGMA = 10.0, 5.0
 """U-Net's w_0 and sigma, in samples."""
 FEW_RECORDS, ELASTIC_FROM = 40, 100
 """Fewer records than this are bent as U-Net bends them, where an axis has so many samples."""
+CONVEX, FEW_TOUCH = 0.85, 0.05
+"""From this solidity on a watershed of the distance parts objects, and below this share of touching it need not."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 
@@ -150,6 +152,8 @@ def make_plan(
     )
     augmentation = _augmentation(seen, target, choices)
     border = _border(seen, wanted, choose) if target.kind == "instances" else {}
+    if seen.form is not None:
+        choices.insert(1, _way_to_objects(seen.form))
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -234,6 +238,19 @@ def _augmentation(seen: Fingerprint, target: Target, choices: list[Choice]) -> d
         why = f"{seen.grey_share:.0%} of the records are grey, the others have colour"
         choices.append(Choice("augmentation of colour", "taken out half of the time", why))
     return found
+
+
+def _way_to_objects(form: ObjectForm) -> Choice:
+    """How objects are told apart, and where another way would serve better."""
+    seen = (
+        f"a record holds {form.count:.0f} objects of about {form.diameter:.0f} samples, {form.touching:.0%} of them "
+        f"touch another, and one fills {form.solidity:.0%} of its convex hull"
+    )
+    if form.solidity >= CONVEX or form.touching < FEW_TOUCH:
+        why = "what is round comes apart where it is narrow" if form.touching >= FEW_TOUCH else "they hardly touch"
+        return Choice("objects", "U-Net, then a watershed of the distance", f"{seen}: {why}")
+    why = "a watershed cuts such forms at their waists; a Mask R-CNN (hypercolumn.tasks.Detection) may part them better"
+    return Choice("objects", "U-Net, then a watershed of the distance", f"{seen}: {why}")
 
 
 def _border(seen: Fingerprint, wanted: TrainingSection, choose: Any) -> dict[str, float]:
