@@ -196,9 +196,11 @@ def _stacked(samples: Sequence[Tensor | None]) -> Tensor:
 def _gather(array: Tensor, places: Sequence[Tensor]) -> Tensor:
     """The samples at whole places, read where they lie in memory: a box of a larger array is not copied first."""
     reach = 1 + sum((length - 1) * step for length, step in zip(array.shape, array.stride(), strict=True))
-    if reach >= _EXACT_IN_FLOAT:
+    wide = reach >= _EXACT_IN_FLOAT
+    if wide:
         places = [axis.long() for axis in places]
     index = places[0] * array.stride(0)
     for axis, step in zip(places[1:], array.stride()[1:], strict=True):
         index = torch.add(index, axis, alpha=step)
-    return array.as_strided((reach,), (1,)).index_select(0, index.flatten().long()).reshape(index.shape)
+    order = index.flatten() if wide else index.flatten().int()
+    return array.as_strided((reach,), (1,)).index_select(0, order).reshape(index.shape)
