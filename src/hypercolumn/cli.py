@@ -200,12 +200,20 @@ def audit(
         list[str] | None,
         typer.Option("--column", metavar="ROLE=NAME", help="input, patient, specimen, site, target, side or fold"),
     ] = None,
+    controls: Annotated[bool, typer.Option("--controls", help="train what a wrong study would have claimed")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write the findings as JSON")] = None,
     debug: Debug = False,
 ) -> None:
     """Look for what breaks papers, in a run or in anybody's table."""
     from hypercolumn.study.external import audit_run, audit_table
 
+    if controls and run is None:
+        raise UsageError("controls are trained for a run", fix="hypercolumn audit RUN --controls")
+    if controls and run is not None:
+        from hypercolumn.study.controls import run_controls
+        from hypercolumn.study.run import Run
+
+        run_controls(Run.open(run), watcher=_watcher())
     if run is not None:
         findings = audit_run(run)
     elif manifest is not None:

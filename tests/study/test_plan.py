@@ -133,3 +133,9 @@ def test_the_form_of_objects_is_seen_and_the_plan_says_why_a_watershed_will_do()
     assert "hardly touch" in _way_to_objects(discs).why
     assert "Mask R-CNN" in _way_to_objects(hooks).why
     assert object_form([np.zeros((4, 4), dtype=int)]) is None
+
+
+def test_small_records_with_one_answer_are_trained_on_at_the_size_at_which_they_are_predicted() -> None:
+    small = replace(SEEN, median=(28, 30), smallest=(28, 30), object_size=None)
+    assert plan(small, ClassTarget(("well", "ill"))).window == (28, 30)
+    assert plan(replace(small, median=(2000, 2000)), ClassTarget(("well", "ill"))).window == (512, 512)

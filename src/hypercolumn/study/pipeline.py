@@ -77,7 +77,7 @@ def train(run: Run, before: Preflight, asked: StudyFile, *, watcher: Watcher, ne
         job = decide()
         earlier = earlier or job.folder
         if not (job.folder / "weights.json").exists():
-            _fit(job, watcher)
+            fit_fold(job, watcher)
         if is_first():
             watcher.stage(f"{fold.name}: predicting and scoring")
             _predict(run, job, split.unit_of())
@@ -97,7 +97,8 @@ def _is_done(run: Run, fold: str) -> bool:
     return fold in run.state()["folds"]
 
 
-def _fit(job: FoldJob, watcher: Watcher) -> None:
+def fit_fold(job: FoldJob, watcher: Watcher) -> None:
+    """Train one fold and leave its weights in its folder."""
     wanted = job.asked.training
     if wanted.devices * wanted.nodes == 1:
         run_on(train_fold, job, lambda moment: watcher.moment(job.fold.name, moment), precision=job.precision)

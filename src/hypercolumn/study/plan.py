@@ -202,10 +202,12 @@ def _window(seen: Fingerprint, *, dense: bool) -> tuple[tuple[int, ...], str]:
         wanted = int(OBJECTS_ACROSS * seen.object_size)
         largest = min(largest, max(SMALLEST_WINDOW[dims], wanted))
         why = f"about {OBJECTS_ACROSS} objects wide, whose median diameter is {seen.object_size:.0f} samples"
-    size = tuple(max(floor, min(largest, length) // 16 * 16) for length in seen.median)
-    if all(length < largest + 16 for length in seen.median):
+    small = all(length < largest + 16 for length in seen.median)
+    if small:
         why = f"half of the training records are no larger than {_times(seen.median)}"
-    return size, f"{why}, and a multiple of 16"
+    if small and not dense:
+        return seen.median, f"{why}, and are seen as they will be when they are predicted"
+    return tuple(max(floor, min(largest, length) // 16 * 16) for length in seen.median), f"{why}, and a multiple of 16"
 
 
 def _normalization(seen: Fingerprint, wanted: TrainingSection, by_region: bool, choose: Any) -> str:  # noqa: FBT001
