@@ -7,10 +7,14 @@ its tables. They all stand in `EXPERIMENTS`; the command line runs them by name.
 from collections.abc import Callable
 
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.experiments import convolution, unet
+from hypercolumn.experiments import convolution, random_labels, unet
 from hypercolumn.experiments.outcome import Outcome, Table
 
-EXPERIMENTS: dict[str, Callable[..., Outcome]] = {"convolution": convolution.run, "unet": unet.run}
+EXPERIMENTS: dict[str, Callable[..., Outcome]] = {
+    "convolution": convolution.run,
+    "unet": unet.run,
+    "random-labels": random_labels.run,
+}
 
 __all__ = ["EXPERIMENTS", "Outcome", "Table", "experiment_called"]
 

@@ -170,7 +170,7 @@ def _random_split(run: Run, study: Study, fold: Fold, watcher: Watcher) -> list[
                 "Nothing to do.",
             )
         ]
-    control = _trained(run, study, material, random_folds(locked_fold, seed=seed), watcher)
+    control = train_control(run, study, material, random_folds(locked_fold, seed=seed), watcher)
     random, locked = _by_unit(control.predictions), _by_unit(_locked(run, study, control.predictions))
     both = {unit for unit in random if unit in locked and np.isfinite([random[unit], locked[unit]]).all()}
     metric, _, _ = case_values(control.predictions)
@@ -203,7 +203,7 @@ def _shuffled(run: Run, study: Study, fold: Fold, watcher: Watcher) -> list[Find
         why = "a label image fits others in part, and a number has no chance level"
         return [_not_checked(code, f"Labels were not shuffled: {why}.", "Look at the baselines instead.")]
     shuffled = with_shuffled_labels(material, seed=study.asked.seed)
-    claimed = _trained(run, study, shuffled, LeakyFolds("shuffled labels", (fold,)), watcher).claimed
+    claimed = train_control(run, study, shuffled, LeakyFolds("shuffled labels", (fold,)), watcher).claimed
     return [_against_chance(code, claimed, chance_level(claimed, len(material.classes)), SHUFFLED)]
 
 
@@ -212,7 +212,7 @@ def _border(run: Run, study: Study, fold: Fold, watcher: Watcher) -> list[Findin
     if material.dense or not material.classes:
         return [_not_checked(code, "The border alone was not tried: the answer lies in the image.", "Nothing to do.")]
     border = BorderAlone(material.cohort, material.target, material.headers)
-    claimed = _trained(run, study, border, LeakyFolds("border alone", (fold,)), watcher).claimed
+    claimed = train_control(run, study, border, LeakyFolds("border alone", (fold,)), watcher).claimed
     return [_against_chance(code, claimed, chance_level(claimed, len(material.classes)), BORDER)]
 
 
@@ -271,7 +271,7 @@ def chance_level(score: Score, classes: int) -> float:
 # --------------------------------------------------------------------------------------------------------- one run
 
 
-def _trained(run: Run, study: Study, material: Material, wrong: LeakyFolds, watcher: Watcher) -> Control:
+def train_control(run: Run, study: Study, material: Material, wrong: LeakyFolds, watcher: Watcher) -> Control:
     """One fold of a control, with all that was decided for the locked fold of that name."""
     [fold] = wrong.folds
     folder = run.folder / "controls" / wrong.name.replace(" ", "-")
