@@ -46,7 +46,7 @@ WARM_UP = 50
 """Steps until the rate is whole."""
 
 LOSSES = ("objectness", "proposal_codes", "classes", "codes")
-ANSWERING = 1.5
+ANSWERING = 2.0
 """Times that an answer may take longer than the one before training: so much is kept of a fold's time."""
 
 TASK = Detection(
