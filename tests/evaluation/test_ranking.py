@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accuracy_score
 
-from hypercolumn.evaluation.ranking import auprc, auroc, top_k_hits
+from hypercolumn.evaluation.ranking import auprc, auroc, auroc_within, top_k_hits
 
 
 def tied(seed, size=300):
@@ -71,3 +71,25 @@ def test_top_k_is_that_of_scikit_learn():
 
 def test_a_network_that_says_the_same_of_every_class_hits_nothing():
     assert not top_k_hits(np.arange(5), np.full((5, 5), 0.2), k=3).any()
+
+
+def test_within_groups_only_pairs_of_one_group_count():
+    chance = np.random.default_rng(11)
+    group, truth = chance.integers(0, 4, 80), chance.random(80) < 0.4
+    score = np.round(truth + 2 * group + chance.normal(size=80), 1)
+    won, pairs = 0.0, 0
+    for one in np.flatnonzero(truth):
+        for other in np.flatnonzero(~truth & (group == group[one])):
+            won += (score[one] > score[other]) + (score[one] == score[other]) / 2
+            pairs += 1
+    assert auroc_within(truth, score, group) == pytest.approx(won / pairs)
+    weights = chance.integers(0, 3, (5, 80)).astype(float)
+    drawn = [np.repeat(np.arange(80), row.astype(int)) for row in weights]
+    known = [auroc_within(truth[rows], score[rows], group[rows]) for rows in drawn]
+    assert auroc_within(truth, score, group, weights=weights) == pytest.approx(known)
+
+
+def test_within_one_group_it_is_the_area_and_without_pairs_it_is_undefined():
+    truth, score = np.array([0, 1, 1, 0]), np.array([0.1, 0.4, 0.2, 0.3])
+    assert auroc_within(truth, score, np.zeros(4)) == auroc(truth, score)
+    assert np.isnan(auroc_within(truth, score, truth))

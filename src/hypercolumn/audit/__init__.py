@@ -14,6 +14,8 @@ from hypercolumn.audit.lineage import leakage, lineage
 from hypercolumn.audit.masks import mask_noise, mask_suspects
 from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
+from hypercolumn.audit.site import site
+from hypercolumn.audit.site_label import site_labels
 from hypercolumn.audit.time_order import time_order
 from hypercolumn.data.similarity import large_clusters
 
@@ -34,6 +36,8 @@ __all__ = [
     "mask_suspects",
     "metadata_shortcut",
     "not_checked",
+    "site",
+    "site_labels",
     "suspects",
     "time_order",
 ]

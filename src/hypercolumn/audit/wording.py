@@ -1,6 +1,10 @@
-"""Numbers and names as they stand in a sentence that a clinician reads."""
+"""Numbers, names and intervals as they stand in a sentence that a clinician reads."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
+
+from hypercolumn.audit.finding import Finding, Severity
+from hypercolumn.evaluation.intervals import Interval
 
 NAMED = 10
 """How many names a sentence lists before it says how many more there are."""
@@ -42,3 +46,42 @@ def percent(part: int, whole: int) -> str:
     if rounded == 100 and part < whole:
         return "over 99 %"
     return f"{rounded} %"
+
+
+def ends(name: str, found: Interval) -> dict[str, object]:
+    """A figure and the ends of its interval as evidence, each under a name of its own.
+
+    >>> ends("AUROC", Interval(0.91234, 0.85, 0.95))
+    {'AUROC': 0.9123, 'AUROC, low': 0.85, 'AUROC, high': 0.95}
+    """
+    parts = (("", found.value), (", low", found.low), (", high", found.high))
+    return {name + part: round(value, 4) for part, value in parts if value is not None}
+
+
+def between(found: Interval) -> str:
+    """The interval in a sentence.
+
+    >>> between(Interval(0.9, 0.85, 0.95)), between(Interval(0.9))
+    ('95 % interval 0.850 to 0.950', 'no interval')
+    """
+    if found.low is None or found.high is None:
+        return "no interval"
+    return f"95 % interval {found.low:.3f} to {found.high:.3f}"
+
+
+def p_value(p: float) -> float | str:
+    """A p-value as evidence: two digits, or a word where there is none.
+
+    >>> p_value(0.012345), p_value(float("nan"))
+    (0.012, 'undefined')
+    """
+    return "undefined" if math.isnan(p) else float(f"{p:.2g}")
+
+
+def unchecked(code: str, what: str, remedy: str, evidence: Mapping[str, object] | None = None) -> Finding:
+    """What could not be looked at, and why: an answer like any other.
+
+    >>> unchecked("SITE", "whether sites differ: there is one", "Test at a second.").claim
+    'Not checked: whether sites differ: there is one.'
+    """
+    return Finding(f"A-{code}-NOT-CHECKED", Severity.NOT_CHECKED, f"Not checked: {what}.", evidence or {}, remedy)

@@ -4,7 +4,7 @@
     AUPRC = sum over thresholds of (recall gained) * precision       average precision, not the trapezium
     top-k = how often the true class is among the k most probable
 
-Both areas take weights by record, (draw, record), so that a whole patient can be left out or drawn twice at one stroke.
+All areas take weights by record, (draw, record), so that a whole patient can be left out or drawn twice at one stroke.
 Where only one class is there, both are undefined (NaN), as is top-k of nothing. Hanley and McNeil 1982,
 doi 10.1148/radiology.143.1.7063747; Davis and Goadrich 2006, doi 10.1145/1143844.1143874.
 """
@@ -26,6 +26,30 @@ def auroc(truth: np.ndarray, score: np.ndarray, *, weights: np.ndarray | None = 
     0.875
     """
     return _by_draw(_auroc_of_ends, truth, score, weights)
+
+
+def auroc_within(
+    truth: np.ndarray, score: np.ndarray, groups: np.ndarray, *, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """The AUROC of pairs from one group alone, as where patients are compared only with others of their hospital.
+
+    Groups (record,) of any names; a group without both classes has no pair. NaN where no group has one.
+
+    >>> truth, score, hospital = np.array([0, 0, 1, 0, 1, 1]), np.array([1, 2, 1, 7, 7, 8]), np.array(list("AAABBB"))
+    >>> float(auroc(truth, score)).__round__(3), float(auroc_within(truth, score, hospital))
+    (0.667, 0.5)
+    """
+    truth, score, groups = np.asarray(truth, dtype=float), np.asarray(score, dtype=float), np.asarray(groups)
+    given = np.ones((1, len(score))) if weights is None else np.atleast_2d(np.asarray(weights, dtype=float))
+    won, pairs = np.zeros(len(given)), np.zeros(len(given))
+    for name in np.unique(groups):
+        rows = groups == name
+        own = given[:, rows]
+        compared = (own @ truth[rows]) * (own @ (1 - truth[rows]))
+        won += compared * np.nan_to_num(auroc(truth[rows], score[rows], weights=own))
+        pairs += compared
+    areas = ratio(won, pairs)
+    return areas[0] if weights is None or np.ndim(weights) == 1 else areas
 
 
 def auprc(truth: np.ndarray, score: np.ndarray, *, weights: np.ndarray | None = None) -> np.ndarray:

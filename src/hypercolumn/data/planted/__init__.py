@@ -3,6 +3,7 @@
 They are the test bench of the audits: what an audit finds at which size, and what it takes for found where nothing is.
 """
 
+from hypercolumn.data.planted.groups import PlantedSite, PlantedSlice, plant_site, plant_slice
 from hypercolumn.data.planted.leakage import (
     PlantedBleed,
     PlantedCopies,
@@ -18,9 +19,13 @@ __all__ = [
     "PlantedCopies",
     "PlantedNoise",
     "PlantedShortcut",
+    "PlantedSite",
+    "PlantedSlice",
     "plant_copies",
     "plant_noise",
     "plant_patient_bleed",
     "plant_raters",
     "plant_shortcut",
+    "plant_site",
+    "plant_slice",
 ]
