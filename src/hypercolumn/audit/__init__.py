@@ -16,6 +16,8 @@ from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
 from hypercolumn.audit.site import site
 from hypercolumn.audit.site_label import site_labels
+from hypercolumn.audit.slices import slices
+from hypercolumn.audit.strata import strata
 from hypercolumn.audit.time_order import time_order
 from hypercolumn.data.similarity import large_clusters
 
@@ -38,6 +40,8 @@ __all__ = [
     "not_checked",
     "site",
     "site_labels",
+    "slices",
+    "strata",
     "suspects",
     "time_order",
 ]
