@@ -29,6 +29,10 @@ app = typer.Typer(
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="change a key of the study file")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+FailOn = Annotated[
+    str | None,
+    typer.Option("--fail-on", metavar="PITFALL,...", help="exit 4 on a warning of leakage, site, labels or strata"),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
 
 
@@ -79,6 +83,7 @@ def check(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="also say how long, how much memory and disk a run takes")
     ] = False,
+    fail_on: FailOn = None,
     debug: Debug = False,
 ) -> None:
     """Everything that can be known before training: files, labels, lineage, copies, the split."""
@@ -93,7 +98,7 @@ def check(
     _say(_split_words(before.split))
     if dry_run:
         _show_estimate(study, before)
-    _gate(before.findings)
+    _gate(before.findings, fail_on)
     _next(f"hypercolumn train {target}")
 
 
@@ -110,6 +115,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="only say how long, how much memory and disk it takes")
     ] = False,
+    fail_on: FailOn = None,
     debug: Debug = False,
 ) -> None:
     """Check, train, evaluate, audit and report."""
@@ -117,7 +123,7 @@ def train(
     from hypercolumn.study.study import resume as go_on
 
     if resume is not None:
-        _finished(go_on(resume, watcher=_watcher()))
+        _finished(go_on(resume, watcher=_watcher()), fail_on)
         return
     if target is None:
         raise UsageError("no study file was given", fix="hypercolumn train study.yaml, or --resume RUN")
@@ -126,7 +132,7 @@ def train(
     if dry_run:
         _show_estimate(study, study.preflight(_watcher()))
         return
-    _finished(study.train(out=out, full=full, watcher=_watcher()))
+    _finished(study.train(out=out, full=full, watcher=_watcher()), fail_on)
 
 
 @app.command()
@@ -382,8 +388,16 @@ def _split_words(split: Any) -> str:
     return f"split: {split.kind}, {len(split.units)} units, training/validation/test by fold {sizes}{gap}{notes}"
 
 
-def _gate(findings: Sequence[Any]) -> None:
-    if any(finding.severity == "blocking" for finding in findings):
+def _gate(findings: Sequence[Any], fail_on: str | None = None) -> None:
+    """Exit code 4 where a finding blocks, or one of the pitfalls that were named warns."""
+    named = []
+    if fail_on:
+        from hypercolumn import audit
+
+        named = audit.fails(findings, [kind.strip() for kind in fail_on.split(",")])
+        for finding in named:
+            typer.echo(f"--fail-on {fail_on}: {finding.code}", err=True)
+    if named or any(finding.severity == "blocking" for finding in findings):
         raise typer.Exit(4)
 
 
@@ -401,7 +415,7 @@ def _show_estimate(study: Any, before: Any) -> None:
         _say(line)
 
 
-def _finished(run: Any) -> None:
+def _finished(run: Any, fail_on: str | None = None) -> None:
     """The end of a study in at most six lines."""
     lead = run.lead()
     _say(f"{lead.title(run.noun())}: {lead}")
@@ -416,4 +430,4 @@ def _finished(run: Any) -> None:
     _say(f"findings: {', '.join(counts)}")
     _say(f"report: {run.folder / 'report.html'}")
     _next(f"hypercolumn predict {run.folder} IMAGE -o predictions/")
-    _gate(findings)
+    _gate(findings, fail_on)

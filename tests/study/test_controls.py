@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 from scipy import ndimage
 
+from hypercolumn.audit import KINDS, Finding, Severity, fails
 from hypercolumn.cli import run_command
 from hypercolumn.data import Fold, Piece, certify, verify_split
 from hypercolumn.errors import HypercolumnError, RunError
@@ -140,3 +141,24 @@ def test_chance_and_what_is_refused(run: Run, tmp_path: Path, capsys: pytest.Cap
     (unfinished / "run.json").write_text(json.dumps({**state, "status": "interrupted"}))
     with pytest.raises(RunError, match="not finished"):
         run_controls(Run.open(unfinished))
+
+
+def test_after_training_all_four_pitfalls_were_looked_at_or_it_is_said_why_not(run: Run) -> None:
+    codes = {finding.code for finding in run.findings}
+    for kind, prefixes in KINDS.items():
+        assert any(code.startswith(prefixes) for code in codes), kind
+    assert "A-SITE-NOT-CHECKED" not in codes, "the manifest names sites"
+    for finding in run.findings:
+        assert finding.claim
+        assert finding.severity is not Severity.NOT_CHECKED or finding.remedy, finding.code
+
+
+def test_a_gate_fails_on_the_pitfalls_that_were_named(run: Run) -> None:
+    study = run.folder / "study.yaml"
+    assert run_command(["check", str(study)]) == 0
+    leaks = fails(Study.read(study).check(), ["leakage"])
+    assert run_command(["check", str(study), "--fail-on", "leakage"]) == (4 if leaks else 0)
+    assert run_command(["check", str(study), "--fail-on", "luck"]) == 2
+    warned = [Finding("A-METADATA-READABLE", Severity.WARNING, "the scanner tells")]
+    assert fails(warned, ["leakage", "site"]) == warned
+    assert not fails(warned, ["site"])

@@ -9,6 +9,7 @@ from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.events import event_noise
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.fitting import Fitted, fitting
+from hypercolumn.audit.gate import KINDS, fails
 from hypercolumn.audit.labels import label_noise, suspects
 from hypercolumn.audit.lineage import leakage, lineage
 from hypercolumn.audit.masks import mask_noise, mask_suspects
@@ -22,6 +23,7 @@ from hypercolumn.audit.time_order import time_order
 from hypercolumn.data.similarity import large_clusters
 
 __all__ = [
+    "KINDS",
     "Finding",
     "Fitted",
     "Severity",
@@ -29,6 +31,7 @@ __all__ = [
     "burnt_in_text",
     "duplicates",
     "event_noise",
+    "fails",
     "fitting",
     "label_noise",
     "large_clusters",

@@ -29,6 +29,8 @@ from hypercolumn.data import (
     leave_one_site_out,
     units_of,
 )
+from hypercolumn.data.border import border_features
+from hypercolumn.data.glyphs import glyphs
 from hypercolumn.data.site_preserving import site_preserving
 from hypercolumn.errors import DataProblems, GateFailed, SplitError
 from hypercolumn.study.balancing import balanced_labels, require_differences
@@ -103,12 +105,33 @@ def preflight(
     for fold in split.folds:
         require_differences(material, (piece.record for piece in fold.training), where=f"training side of {fold.name}")
     certificate = certify(split, cohort, clusters=clusters, target_files=material.dense, labels=labels, full=full)
+    stage("reading the labels from where they should not be")
     findings = (
         *audit.lineage(cohort, split),
         *audit.duplicates(cohort, similarity, split, units=units),
+        *readings(material),
         *audit.not_checked(),
     )
     return Preflight(material, similarity, split, certificate, findings)
+
+
+def readings(material: Material) -> list[Finding]:
+    """Whether the labels can be read from metadata, border or burnt-in text; for answers that are no image."""
+    if material.dense:
+        return []
+    cohort, headers = material.cohort, material.headers
+    same = len({len(header.shape) for header in headers.values()}) == 1
+    planar = all(len(header.shape) == 3 for header in headers.values())
+    border: dict[str, np.ndarray] = {}
+    letters: dict[str, np.ndarray] = {}
+    for record in cohort.records:
+        image = material.image(record)
+        border[record] = border_features(image)
+        if planar:
+            letters[record] = glyphs(image)
+    found = audit.metadata_shortcut(cohort, {name: one.shape for name, one in headers.items()} if same else None)
+    found += audit.background(cohort, border)
+    return found + (audit.burnt_in_text(cohort, letters) if planar else [])
 
 
 def make_split(

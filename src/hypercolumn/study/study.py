@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypercolumn import audit
 from hypercolumn.audit import Finding
 from hypercolumn.data import Cohort
 from hypercolumn.errors import Interrupted, OutputNotWritable, RunError, UsageError
@@ -21,7 +22,7 @@ from hypercolumn.study.checks import Preflight, open_material, preflight
 from hypercolumn.study.discovery import Guess, look
 from hypercolumn.study.material import Material
 from hypercolumn.study.progress import Silent, Watcher
-from hypercolumn.study.run import Run
+from hypercolumn.study.run import Run, write_findings
 from hypercolumn.study.study_file import StudyFile, parse_study_file, read_study_file
 from hypercolumn.study.study_template import relative, study_text
 
@@ -131,6 +132,7 @@ def resume(folder: Path | str, *, watcher: Watcher | None = None, network: "nn.M
 
 
 def _carry_on(run: Run, before: Preflight, asked: StudyFile, watcher: Watcher, network: "nn.Module | None") -> Run:
+    from hypercolumn.study.auditing import after_training
     from hypercolumn.study.pipeline import pool, train
     from hypercolumn.training import is_first
 
@@ -142,6 +144,10 @@ def _carry_on(run: Run, before: Preflight, asked: StudyFile, watcher: Watcher, n
         if is_first():
             watcher.stage("scoring and reporting")
             pool(run, before.material, unit=run.unit_words(), seed=asked.seed)
+            after = after_training(run, before.material, run.predictions)
+            placeholders = {finding.code for finding in audit.not_checked()}
+            kept = [finding for finding in before.findings if finding.code not in placeholders]
+            write_findings([*kept, *after], run.folder / "findings.json")
             run.update(status="finished")
             run.report()
     except (Interrupted, KeyboardInterrupt) as stopped:
