@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hypercolumn.audit import Severity, label_noise, suspects
+from hypercolumn.audit import Severity, label_noise
 from hypercolumn.data.planted import PlantedNoise, plant_noise
 from hypercolumn.errors import InvalidArgument
 from hypercolumn.evaluation.predictions import Predictions
@@ -113,17 +113,3 @@ def test_what_every_finding_has_in_common(predictions: Predictions):
         assert all(isinstance(value, int | float | str) for value in finding.evidence.values())
         assert not finding.spoils
         assert {record for group in finding.groups for record in group} <= set(predictions.table["record"])
-
-
-def test_suspects_are_ranked_and_each_record_stands_once():
-    listed = suspects(predicted(plant_noise(0, rate=0.1)))
-    assert [one.rank for one in listed] == list(range(1, len(listed) + 1))
-    assert len({one.record for one in listed}) == len(listed)
-    assert all(one.given != one.suggested for one in listed)
-
-
-def test_a_suspect_among_several_labels_keeps_the_labels_that_are_not_in_doubt():
-    predictions = of_labels(0.2)
-    for one in suspects(predictions)[:20]:
-        given, suggested = (set(cell.split(";")) - {""} for cell in (one.given, one.suggested))
-        assert given ^ suggested == {one.label}

@@ -12,9 +12,11 @@ from hypercolumn.audit.fitting import Fitted, fitting
 from hypercolumn.audit.gate import KINDS, fails
 from hypercolumn.audit.labels import label_noise, suspects
 from hypercolumn.audit.lineage import leakage, lineage
+from hypercolumn.audit.looks import looks
 from hypercolumn.audit.masks import mask_noise, mask_suspects
 from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
+from hypercolumn.audit.raters import rater_noise
 from hypercolumn.audit.site import site
 from hypercolumn.audit.site_label import site_labels
 from hypercolumn.audit.slices import slices
@@ -37,10 +39,12 @@ __all__ = [
     "large_clusters",
     "leakage",
     "lineage",
+    "looks",
     "mask_noise",
     "mask_suspects",
     "metadata_shortcut",
     "not_checked",
+    "rater_noise",
     "site",
     "site_labels",
     "slices",

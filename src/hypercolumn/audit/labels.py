@@ -2,26 +2,23 @@
 
 On average at least 3.3 % of the labels in ten widely used test sets are wrong (Northcutt, Athalye and Mueller 2021,
 arXiv 2103.14749), and a score is measured by them. The share is estimated where classes hardly overlap
-(`evaluation.wrong_labels`); which labels to look at first is said by confident learning, as a list and as the sheet
-that `data.relabel_sheet` writes. Nothing is relabelled here.
+(`evaluation.wrong_labels`); which labels to look at first is said by confident learning (`evaluation.suspects`, as a
+sheet `data.relabel_sheet`). Nothing is relabelled here.
 
 It needs predictions out of fold. It does not see labels that are wrong in the same way for all records that look alike
 (a rule of annotation that the network has learnt), nor labels that are wrong in hard records only; and a network that
 is weak cannot judge, which is said as "not checked".
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.wording import counted, listed, percent
-from hypercolumn.data.relabel_sheet import Suspect
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.evaluation.classification_figures import label_truth, probabilities
-from hypercolumn.evaluation.confident_learning import ConfidentLearning, confident_learning, labels_as_classes
+from hypercolumn.evaluation.confident_learning import ConfidentLearning, confident_learning
 from hypercolumn.evaluation.intervals import FEW_UNITS
 from hypercolumn.evaluation.predictions import CLASSIFICATION, Predictions
+from hypercolumn.evaluation.suspects import questions
 from hypercolumn.evaluation.wrong_labels import WrongLabels, wrong_labels
 
 TOLERATED = 0.03
@@ -58,61 +55,15 @@ def label_noise(predictions: Predictions, *, unit: str = "units") -> list[Findin
         )
     findings = [
         _judge(predictions, name, given, chances, classes, unit)
-        for name, given, chances, classes in _questions(predictions)
+        for name, given, chances, classes in questions(predictions)
     ]
     return [finding for severity in Severity for finding in findings if finding.severity is severity]
-
-
-def suspects(predictions: Predictions) -> list[Suspect]:
-    """The labels to look at, the most doubtful first, as `write_relabel_sheet` takes them; each record once.
-
-    >>> rows = {}
-    >>> for name, truth, chance in (("a", 0, 0.1), ("b", 0, 0.2), ("c", 1, 0.9), ("d", 1, 0.05)):
-    ...     who = {"record": name, "fold": "1", "unit": name, "truth": truth}
-    ...     rows[name] = who | {"p_0": 1 - chance, "p_1": chance}
-    >>> predictions = Predictions.from_rows(rows, target_kind="class", classes=("benign", "malignant"))
-    >>> suspects(predictions)
-    [Suspect(rank=1, record='d', given='malignant', suggested='benign', probability=0.95, label='')]
-    """
-    found: list[tuple[float, int, Suspect]] = []
-    records = predictions.table["record"].to_list()
-    present = label_truth(predictions) if predictions.target_kind == "labels" else None
-    for name, given, chances, classes in _questions(predictions):
-        learnt = confident_learning(given, chances)
-        for place, doubt in zip(learnt.suspects.tolist(), learnt.doubt.tolist(), strict=True):
-            believed = int(learnt.believed[place])
-            words = classes[given[place]], classes[believed]
-            if present is not None:
-                other = present[place].copy()
-                other[predictions.classes.index(name)] = bool(believed)
-                words = _joined(predictions.classes, present[place]), _joined(predictions.classes, other)
-            chance = round(float(chances[place, believed]), 6)
-            found.append((-doubt, place, Suspect(0, records[place], *words, chance, name)))
-    first: dict[str, Suspect] = {}
-    for _, _, suspect in sorted(found, key=lambda one: one[:2]):
-        first.setdefault(suspect.record, suspect)
-    return [
-        Suspect(rank, one.record, one.given, one.suggested, one.probability, one.label)
-        for rank, one in enumerate(first.values(), start=1)
-    ]
-
-
-def _questions(predictions: Predictions) -> Iterator[tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]]:
-    """What is asked: the name of a label or "", the given classes, the probabilities, and the classes' names."""
-    chances = probabilities(predictions)
-    if predictions.target_kind != "labels":
-        yield "", predictions.table["truth"].to_numpy(int), chances, predictions.classes
-        return
-    present = label_truth(predictions)
-    for index, name in enumerate(predictions.classes):
-        yield name, *labels_as_classes(present[:, index], chances[:, index]), (f"no {name}", name)
 
 
 def _judge(
     predictions: Predictions, name: str, given: np.ndarray, chances: np.ndarray, classes: tuple[str, ...], unit: str
 ) -> Finding:
-    questions = len(predictions.classes) if name else 1
-    level = 1 - 0.05 / questions
+    level = 1 - 0.05 / (len(predictions.classes) if name else 1)
     found = wrong_labels(given, chances, predictions.table["unit"].to_numpy(), level=level)
     of = f" of {name}" if name else ""
     records = predictions.table["record"]
@@ -193,10 +144,6 @@ def _confused(learnt: ConfidentLearning, classes: tuple[str, ...]) -> dict[str, 
     largest = np.argsort(-off, axis=None, kind="stable")[:3]
     pairs = [divmod(int(place), len(classes)) for place in largest if off.flat[place] > 0]
     return {f"given {classes[i]}, more likely {classes[j]}": round(float(off[i, j]), 4) for i, j in pairs}
-
-
-def _joined(classes: tuple[str, ...], present: np.ndarray) -> str:
-    return ";".join(name for name, there in zip(classes, present, strict=True) if there) or ";"
 
 
 def _share(value: float) -> str:

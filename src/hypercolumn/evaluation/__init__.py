@@ -12,6 +12,7 @@ from hypercolumn.evaluation.annotated_objects import AnnotatedObjects, annotated
 from hypercolumn.evaluation.average_precision import average_precision, detection_row
 from hypercolumn.evaluation.baselines import Baseline, OnDemand, baselines_for, best_baseline
 from hypercolumn.evaluation.calibration import brier, calibration_line, expected_calibration_error, fit_temperature
+from hypercolumn.evaluation.ceiling import Ceiling, mask_ceiling, rater_ceiling
 from hypercolumn.evaluation.confident_learning import ConfidentLearning, confident_learning
 from hypercolumn.evaluation.contingency import Contingency, contingency
 from hypercolumn.evaluation.detection import (
@@ -38,12 +39,16 @@ from hypercolumn.evaluation.predictions import (
     segmentation_row,
 )
 from hypercolumn.evaluation.ranking import auprc, auroc
+from hypercolumn.evaluation.rater_errors import RaterErrors, rater_errors
+from hypercolumn.evaluation.raters import fleiss_kappa, krippendorff_alpha, pairwise_kappa
 from hypercolumn.evaluation.readability import Readability, readability
 from hypercolumn.evaluation.regression_figures import in_unit
 from hypercolumn.evaluation.reliability import ReliabilityCurve, reliability_curves
 from hypercolumn.evaluation.score import Better, Score, shown
 from hypercolumn.evaluation.scores import headline, headline_score, heterogeneity_by, scores, scores_by
+from hypercolumn.evaluation.staple import Staple, staple
 from hypercolumn.evaluation.surface import surface_distances
+from hypercolumn.evaluation.suspects import Relabelling, relabelling_curve, suspects
 from hypercolumn.evaluation.warping import warping_error
 from hypercolumn.evaluation.wrong_labels import WrongLabels, wrong_labels
 
@@ -51,6 +56,7 @@ __all__ = [
     "AnnotatedObjects",
     "Baseline",
     "Better",
+    "Ceiling",
     "ConfidentLearning",
     "Contingency",
     "EventResiduals",
@@ -60,9 +66,12 @@ __all__ = [
     "ObjectErrors",
     "OnDemand",
     "Predictions",
+    "RaterErrors",
     "Readability",
+    "Relabelling",
     "ReliabilityCurve",
     "Score",
+    "Staple",
     "WrongLabels",
     "annotated_objects",
     "auprc",
@@ -87,6 +96,7 @@ __all__ = [
     "expected_calibration_error",
     "f1",
     "fit_temperature",
+    "fleiss_kappa",
     "group_column",
     "headline",
     "headline_score",
@@ -98,20 +108,28 @@ __all__ = [
     "instance_row",
     "interval",
     "iou",
+    "krippendorff_alpha",
+    "mask_ceiling",
     "mean_average_precision",
     "membrane_figures",
     "membrane_row",
     "object_errors",
+    "pairwise_kappa",
     "quadratic_weighted_kappa",
+    "rater_ceiling",
+    "rater_errors",
     "readability",
     "recall",
     "regression_row",
+    "relabelling_curve",
     "reliability_curves",
     "scores",
     "scores_by",
     "segmentation_row",
     "shown",
+    "staple",
     "surface_distances",
+    "suspects",
     "warping_error",
     "wrong_labels",
 ]

@@ -100,7 +100,7 @@ def plant_noise(
 def plant_raters(
     seed: int, *, rates: Sequence[float] = (0.1, 0.1, 0.2), classes: int = 3, records: int = 300, missing: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """True classes (record,) and what raters of known error rates said, (record, rater); -1 where one did not look.
+    """True classes (record,) and what raters of known error rates said, (record, rater); NaN where one did not look.
 
     >>> true, said = plant_raters(0, rates=(0.0, 0.3))
     >>> said.shape, bool((said[:, 0] == true).all()), float((said[:, 1] != true).mean().round(2))
@@ -112,7 +112,7 @@ def plant_raters(
     true = chance.integers(classes, size=records)
     unit = np.arange(records)
     said = np.stack([_given(chance, true, unit, symmetric_noise(rate, classes), 0.0) for rate in rates], axis=1)
-    return true, np.where(chance.random(said.shape) < missing, -1, said)
+    return true, np.where(chance.random(said.shape) < missing, np.nan, said)
 
 
 def symmetric_noise(rate: float, classes: int) -> np.ndarray:
