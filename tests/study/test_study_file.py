@@ -146,3 +146,12 @@ def test_a_number_has_a_unit_and_no_classes() -> None:
 )
 def test_what_a_number_cannot_have_is_refused_in_words(target: str, said: str) -> None:
     assert any(said in problem for problem in problems(GOOD.replace(MASK, target)))
+
+
+def test_answers_to_checklists_are_kept_and_an_item_that_does_not_exist_is_named() -> None:
+    assert parse_study_file(GOOD + "checklist: {TRIPOD+AI 3a: screening, CLAIM 5: retrospective}\n").checklist == {
+        "TRIPOD+AI 3a": "screening",
+        "CLAIM 5": "retrospective",
+    }
+    [said] = problems(GOOD + "checklist: {TRIPOD-AI 3a: screening}\n")
+    assert "did you mean 'TRIPOD+AI 3a'" in said

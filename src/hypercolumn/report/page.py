@@ -18,9 +18,10 @@ from hypercolumn.audit.finding import Severity
 from hypercolumn.errors import InvalidArgument
 from hypercolumn.evaluation.score import Score
 from hypercolumn.report import charts
-from hypercolumn.report.checklist import Filled, claim_2024
+from hypercolumn.report.checklist import Filled
 from hypercolumn.report.content import Case, Curve, Flow, Forest, ReportContent, State
 from hypercolumn.report.images import Picture, draw_within
+from hypercolumn.report.sheets import sheets
 from hypercolumn.report.text import clean, clip, count, duration, number
 
 LARGEST_PAGE = 5_000_000
@@ -93,7 +94,7 @@ def _lay_out(content: ReportContent, room: Room, *, pictures: dict[int, Picture]
         .get_template("report.html.jinja")
         .render(
             content=content,
-            checklist=claim_2024(content),
+            sheets=sheets(content),
             images_left_out=left_out,
             spoiled_by=cache(content.spoiled_by),
             name_of=partial(_name_of, generalises_to=content.generalises_to),

@@ -15,8 +15,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from hypercolumn.evaluation.score import Score
-from hypercolumn.report.checklist import claim_2024
 from hypercolumn.report.content import Case, ReportContent
+from hypercolumn.report.sheets import sheets
 from hypercolumn.report.text import clean
 
 SCHEMA = "hypercolumn-report/1"
@@ -33,7 +33,7 @@ def numbers(content: ReportContent) -> dict[str, object]:
         "schema": SCHEMA,
         "verdict": {"state": state.value, "words": clean(words)},
         **_fields(content, content),
-        "checklist": plain(claim_2024(content), content),
+        "checklist": plain([item for sheet in sheets(content) for item in sheet.items], content),
     }
 
 

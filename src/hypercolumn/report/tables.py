@@ -7,9 +7,9 @@ left-over of an older report.
 import json
 from collections.abc import Iterable, Iterator
 
-from hypercolumn.report.checklist import claim_2024
 from hypercolumn.report.content import ReportContent
 from hypercolumn.report.plain import finite, plain
+from hypercolumn.report.sheets import sheets
 
 Row = list[object]
 
@@ -128,5 +128,6 @@ def _plan(content: ReportContent) -> Iterator[Row]:
 
 def _checklist(content: ReportContent) -> Iterator[Row]:
     yield ["item", "label", "state", "words", "section"]
-    for item in claim_2024(content):
-        yield [item.number, item.label, item.state.value, item.words, item.section]
+    for sheet in sheets(content):
+        for item in sheet.items:
+            yield [item.number, item.label, item.state.value, item.words, item.section]

@@ -185,6 +185,20 @@ class StudyFile(_Strict):
             raise ValueError("data.columns.target is needed: the column with the labels or the label images")
         return self
 
+    @field_validator("checklist")
+    @classmethod
+    def _known_items(cls, answers: dict[str, str]) -> dict[str, str]:
+        if answers:
+            from hypercolumn.report.sheets import CHECKLISTS
+
+            known = [number for one in CHECKLISTS for number in one.numbers()]
+            for name in answers:
+                if name not in known:
+                    close = difflib.get_close_matches(name, known, n=1)
+                    hint = f"did you mean {close[0]!r}?" if close else f"items are called as {known[0]!r} is"
+                    raise ValueError(f"{name!r} is no item of {', '.join(one.name for one in CHECKLISTS)}; {hint}")
+        return answers
+
     def resolved(self) -> str:
         """The file with every default filled in, as it is saved in a run."""
         return yaml.safe_dump(self.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
