@@ -8,7 +8,7 @@ it is sure of, and leaving out what it got wrong gains too. What lies between th
 how much the doubtful labels could matter, not what they do; that is known when a person has looked at them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,17 +113,20 @@ def _replaced(predictions: Predictions, ranked: Sequence[Suspect]) -> Prediction
     suggested = {one.record: one.suggested for one in ranked}
     names = [suggested.get(record) for record in predictions.table["record"]]
 
-    def column(name: str, meant: Callable[[str], int]) -> list[int]:
+    def column(name: str, index: int | None = None) -> list[int]:
+        """What is known under `name`: whether a label is there, by its index, or else the class."""
         given = predictions.table[name]
-        return [int(old) if new is None else meant(new) for old, new in zip(given, names, strict=True)]
+        return [int(old) if new is None else meant(new, index) for old, new in zip(given, names, strict=True)]
+
+    def meant(cell: str, index: int | None) -> int:
+        if index is None:
+            return predictions.classes.index(cell)
+        return int(predictions.classes[index] in cell.split(";"))
 
     if predictions.target_kind == "labels":
-        columns = {
-            f"truth_{index}": column(f"truth_{index}", lambda cell, label=label: int(label in cell.split(";")))
-            for index, label in enumerate(predictions.classes)
-        }
+        columns = {f"truth_{index}": column(f"truth_{index}", index) for index in range(len(predictions.classes))}
     else:
-        columns = {"truth": column("truth", predictions.classes.index)}
+        columns = {"truth": column("truth")}
     return replace(predictions, table=predictions.table.assign(**columns))
 
 
