@@ -136,17 +136,35 @@ def train(
 
 
 @app.command()
+def seal(
+    target: Annotated[Path, typer.Argument(help="a study file")],
+    share: Annotated[float, typer.Option(help="of the patients, or what the study generalises to")] = 0.2,
+    debug: Debug = False,
+) -> None:
+    """Set a test set aside by lineage; every look at it is counted."""
+    from hypercolumn.study.sealing import seal_study
+
+    path, sealed = seal_study(target, share=share)
+    _say(f"{len(sealed.units)} units with {len(sealed.records)} records are sealed: {path}")
+    _say(f"{target.name} names it; check and train do not see these records any more")
+    _next(f"hypercolumn check {target}")
+
+
+@app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="a run")],
     on: Annotated[Path, typer.Option("--on", help="a manifest of other records, with the same columns")],
     folder: Annotated[Path | None, typer.Option(help="where its files are; by default beside the manifest")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="where the result goes")] = None,
+    look: Annotated[
+        str | None, typer.Option("--look", metavar="WHY", help="open the sealed records of the manifest, and say why")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Score a run on other data."""
     from hypercolumn.study.external import evaluate_on
 
-    result = evaluate_on(run, on, folder_of_files=folder, out=out, watcher=_watcher())
+    result = evaluate_on(run, on, folder_of_files=folder, out=out, watcher=_watcher(), look_for=look)
     for score in result.scores[:6]:
         _say(f"{score.title(result.generalises_to)}: {score}")
     _show_findings(result.findings)

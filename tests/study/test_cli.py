@@ -9,7 +9,20 @@ import pytest
 
 from hypercolumn.cli import app, run_command
 
-VERBS = ("demo", "init", "check", "train", "evaluate", "predict", "audit", "report", "info", "experiment", "export")
+VERBS = (
+    "demo",
+    "init",
+    "check",
+    "seal",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "audit",
+    "report",
+    "info",
+    "experiment",
+)
 
 
 def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from scipy import ndimage
 from hypercolumn.audit import KINDS, Finding, Severity, fails
 from hypercolumn.cli import run_command
 from hypercolumn.data import Fold, Piece, certify, verify_split
+from hypercolumn.data.relabel_sheet import read_relabel_sheet
 from hypercolumn.errors import HypercolumnError, RunError
 from hypercolumn.study import Run, Study
 from hypercolumn.study.controls import (
@@ -151,6 +152,18 @@ def test_after_training_all_four_pitfalls_were_looked_at_or_it_is_said_why_not(r
     for finding in run.findings:
         assert finding.claim
         assert finding.severity is not Severity.NOT_CHECKED or finding.remedy, finding.code
+
+
+def test_doubtful_labels_lie_in_a_sheet_that_comes_back(run: Run) -> None:
+    study = Study.read(run.folder / "study.yaml")
+    path = run.folder / "relabel.csv"
+    assert read_relabel_sheet(path, study.cohort, classes=("ill", "well")) == {}
+    sheet = pd.read_csv(path, dtype=str)
+    assert len(sheet) > 3, "labels drawn at random are in doubt"
+    other = {"ill": "well", "well": "ill"}[sheet.loc[0, "given"]]
+    sheet["correction"] = [other] + [""] * (len(sheet) - 1)
+    sheet.to_csv(path, index=False)
+    assert read_relabel_sheet(path, study.cohort, classes=("ill", "well")) == {sheet.loc[0, "record"]: other}
 
 
 def test_a_gate_fails_on_the_pitfalls_that_were_named(run: Run) -> None:

@@ -10,7 +10,7 @@ from hypercolumn.audit.events import event_noise
 from hypercolumn.audit.finding import Finding, Severity
 from hypercolumn.audit.fitting import Fitted, fitting
 from hypercolumn.audit.gate import KINDS, fails
-from hypercolumn.audit.labels import label_noise, suspects
+from hypercolumn.audit.labels import label_noise
 from hypercolumn.audit.lineage import leakage, lineage
 from hypercolumn.audit.looks import looks
 from hypercolumn.audit.masks import mask_noise, mask_suspects
@@ -49,6 +49,5 @@ __all__ = [
     "site_labels",
     "slices",
     "strata",
-    "suspects",
     "time_order",
 ]

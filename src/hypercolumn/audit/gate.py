@@ -15,6 +15,7 @@ KINDS = {
         "A-FITTING",
         "A-TIME",
         "A-CONTROL",
+        "A-SEAL",
     ),
     "site": ("A-SITE",),
     "labels": ("A-LABEL", "A-MASKS", "A-EVENTS"),

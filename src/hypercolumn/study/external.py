@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from math import prod
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,7 @@ from hypercolumn.data import (
     units_of,
     write_labels,
 )
+from hypercolumn.data.sealed_set import look
 from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, OutputNotWritable, UsageError
 from hypercolumn.evaluation import Score, scores
 from hypercolumn.study.checks import open_material
@@ -144,19 +146,30 @@ def _answer(target: Target, probabilities: np.ndarray) -> dict[str, object]:
 
 
 def evaluate_on(
-    folder: Path, manifest: Path, *, folder_of_files: Path | None, out: Path | None, watcher: Watcher
+    folder: Path,
+    manifest: Path,
+    *,
+    folder_of_files: Path | None,
+    out: Path | None,
+    watcher: Watcher,
+    look_for: str | None = None,
 ) -> External:
     """Score the mean of a run's networks on another cohort, after asking whether it really is another.
 
-    Raises DataProblems with everything wrong in the manifest and its files.
+    look_for: open the sealed records of the manifest, and write down that they were looked at, and why. Raises
+    DataProblems with everything wrong in the manifest and its files, UsageError where sealed records would be seen
+    without a word.
     """
     run = Run.open(folder)
     study = Study.read(run.folder / "study.yaml")
     columns = study.asked.data.columns.columns()
     cohort = Cohort.read(manifest, columns, folder=folder_of_files)
+    cohort = _opened(run, study, cohort, look_for)
     watcher.stage(f"opening {len(cohort):,} records")
     material = open_material(cohort, study.asked)
     findings = overlap(study.cohort, cohort)
+    if look_for is not None:
+        findings += audit.looks(study.sealed)
     units = units_of(
         cohort, generalises_to=study.asked.generalises_to if study.asked.generalises_to != "region" else "specimen"
     )
@@ -197,6 +210,25 @@ def evaluate_on(
         place,
     )
     return External(place, tuple(found), tuple(findings), speaks_of)
+
+
+def _opened(run: Run, study: Study, cohort: Cohort, look_for: str | None) -> Cohort:
+    """The cohort, or its sealed records after the look was written down."""
+    sealed = study.sealed
+    if look_for is None:
+        hidden = set() if sealed is None else set(sealed.records) & set(cohort.records)
+        if hidden:
+            raise UsageError(
+                f"{len(hidden)} of these records are sealed",
+                why="whoever sees their score and goes on changing the study fits it to them",
+                fix='open them once, at the end: --look "why"',
+            )
+        return cohort
+    place = study.asked.data.sealed
+    if place is None:
+        raise UsageError("this run has no sealed test set", fix="hypercolumn seal study.yaml, before training")
+    when = date.today().isoformat()
+    return look(run.folder / place, cohort, when=when, why=look_for, tested=run.folder.name)[1]
 
 
 def overlap(trained_on: Cohort, other: Cohort) -> list[Finding]:

@@ -34,11 +34,21 @@ from hypercolumn.study.study_file import StudyFile
 from hypercolumn.training import agree, is_first, run_on
 
 
-def write_beginning(run: Run, before: Preflight, asked: StudyFile, *, data_folder: str) -> None:
+def write_beginning(
+    run: Run, before: Preflight, asked: StudyFile, *, data_folder: str, sealed: str | None = None
+) -> None:
     """What is known before training, so that the run folder stands for itself."""
     before.cohort.table.to_csv(run.folder / "manifest.csv", index=False, lineterminator="\n")
     own = asked.model_copy(
-        update={"data": asked.data.model_copy(update={"manifest": Path("manifest.csv"), "folder": Path(data_folder)})}
+        update={
+            "data": asked.data.model_copy(
+                update={
+                    "manifest": Path("manifest.csv"),
+                    "folder": Path(data_folder),
+                    "sealed": None if sealed is None else Path(sealed),
+                }
+            )
+        }
     )
     (run.folder / "study.yaml").write_text(own.resolved(), encoding="utf-8")
     run.write_split(before.split)

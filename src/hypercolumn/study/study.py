@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 from hypercolumn import audit
 from hypercolumn.audit import Finding
 from hypercolumn.data import Cohort
+from hypercolumn.data.relabel_sheet import write_relabel_sheet
+from hypercolumn.data.sealed_set import SealedSet
 from hypercolumn.errors import Interrupted, OutputNotWritable, RunError, UsageError
+from hypercolumn.evaluation import suspects
 from hypercolumn.study.checks import Preflight, open_material, preflight
 from hypercolumn.study.discovery import Guess, look
 from hypercolumn.study.material import Material
@@ -55,8 +58,21 @@ class Study:
 
     @cached_property
     def cohort(self) -> Cohort:
+        """The records that may be learnt from and looked at: what was sealed is not among them."""
+        whole, sealed = self.whole_cohort, self.sealed
+        return whole if sealed is None else sealed.open_part(whole)
+
+    @cached_property
+    def whole_cohort(self) -> Cohort:
+        """Every record of the manifest."""
         data = self.asked.data
         return Cohort.read(self.folder / data.manifest, data.columns.columns(), folder=self.folder / data.folder)
+
+    @property
+    def sealed(self) -> SealedSet | None:
+        """The test set that was set aside, as its file has it now; None where there is none."""
+        place = self.asked.data.sealed
+        return None if place is None else SealedSet.read(self.folder / place)
 
     @cached_property
     def material(self) -> Material:
@@ -106,7 +122,10 @@ class Study:
         if is_first():
             from hypercolumn.study.pipeline import write_beginning
 
-            write_beginning(run, before, self.asked, data_folder=relative(before.cohort.folder, run.folder))
+            place = self.asked.data.sealed
+            sealed = None if place is None else relative((self.folder / place).resolve(), run.folder)
+            data_folder = relative(before.cohort.folder, run.folder)
+            write_beginning(run, before, self.asked, data_folder=data_folder, sealed=sealed)
         return _carry_on(run, before, self.asked, watcher, network)
 
 
@@ -145,9 +164,12 @@ def _carry_on(run: Run, before: Preflight, asked: StudyFile, watcher: Watcher, n
             watcher.stage("scoring and reporting")
             pool(run, before.material, unit=run.unit_words(), seed=asked.seed)
             after = after_training(run, before.material, run.predictions)
+            after += audit.looks(Study.read(run.folder / "study.yaml").sealed)
             placeholders = {finding.code for finding in audit.not_checked()}
             kept = [finding for finding in before.findings if finding.code not in placeholders]
             write_findings([*kept, *after], run.folder / "findings.json")
+            if run.predictions.kind == "classification":
+                write_relabel_sheet(run.folder / "relabel.csv", suspects(run.predictions))
             run.update(status="finished")
             run.report()
     except (Interrupted, KeyboardInterrupt) as stopped:

@@ -66,6 +66,7 @@ class ColumnsSection(_Strict):
 class DataSection(_Strict):
     manifest: Path
     folder: Path = Path(".")
+    sealed: Path | None = None
     columns: ColumnsSection
 
 
