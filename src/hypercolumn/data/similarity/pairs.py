@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from hypercolumn.data.similarity.symmetries import inverse
 from hypercolumn.errors import InvalidArgument
 
-KINDS = ("identical bytes", "identical pixels", "near-duplicate")
+KINDS = ("identical bytes", "identical pixels", "identical", "near-duplicate", "overlap", "homologous")
 """How alike two records are, from the surest."""
 
 

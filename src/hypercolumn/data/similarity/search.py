@@ -24,7 +24,8 @@ def find_duplicates(
     """Every pair of records that show the same thing.
 
     `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers`
-    threads. Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold`
+    threads. Images and volumes of any two sizes are compared, signals only with others of their own length: for windows
+    of one recording see `find_overlaps`. `threshold`
     is the lowest correlation that is taken for a copy; a record that loses little by compression needs more, as
     `matching` says.
 
@@ -44,7 +45,7 @@ def find_duplicates(
     with ThreadPoolExecutor(workers) as pool:
         looked = dict(zip(cohort.records, pool.map(lambda record: _look(read(record)), cohort.records), strict=True))
     identical = identical_pairs(cohort, {record: seen.pixels for record, seen in looked.items()})
-    return Similarity((*identical, *_near_duplicates(looked, threshold=threshold)))
+    return Similarity((*identical, *_near_duplicates(looked, threshold=threshold, workers=workers)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +60,19 @@ def _look(array: np.ndarray) -> _Seen:
     return _Seen(pixel_digest(array), array.shape[1:], appearance(array))
 
 
-def _near_duplicates(looked: dict[str, _Seen], *, threshold: float) -> list[Pair]:
+def _near_duplicates(looked: dict[str, _Seen], *, threshold: float, workers: int) -> list[Pair]:
     """The near-duplicates among records of which no two are identical."""
     groups: dict[tuple[int, ...], dict[str, Appearance]] = defaultdict(dict)
     met: set[str] = set()
     for record, seen in looked.items():
         if seen.appearance is not None and seen.pixels not in met:
-            comparable = (2,) if len(seen.shape) == 2 else (len(seen.shape), *seen.shape)
+            comparable = (1, *seen.shape) if len(seen.shape) == 1 else (len(seen.shape),)
             groups[comparable][record] = seen.appearance
             met.add(seen.pixels)
     pairs = []
     for (dims, *_), group in groups.items():
         records = list(group)
-        for match in matches(list(group.values()), dims=dims, lowest=threshold):
+        for match in matches(list(group.values()), dims=dims, lowest=threshold, workers=workers):
             first, second = records[match.first], records[match.second]
             pairs.append(Pair(first, second, "near-duplicate", match.transform, round(match.score, 4)))
     return pairs

@@ -1,0 +1,137 @@
+"""Signals that hold the same stretch of time: windows that overlap, copies that were shifted or amplified.
+
+    anchor       a local extremum of the signal's detail, the strongest of its surroundings
+    snippet      what lies around an anchor, mean 0 and length 1: amplitude and offset do not matter
+    lag          how far apart the anchors of two signals lie whose snippets agree
+    share        of the anchors in the stretch that two signals then have in common, those that name the lag
+    score        the correlation of the two over all of that stretch
+
+Anchors go with the content, so a copy has them wherever it begins. One beat of a heart looks like the next, and beats of
+one patient agree at many lags; but between the beats there are anchors too, in what never comes again, and those
+agree in a copy alone. Signals must have one sampling rate. Time stretched or played backwards is not found, nor a
+stretch without any detail.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+from hypercolumn.data.cohort import Cohort
+from hypercolumn.data.similarity.pairs import Pair, Similarity
+from hypercolumn.errors import InvalidArgument, ShapeMismatch
+
+HALF = 32
+"""Snippets reach so many samples to either side."""
+APART = 12
+"""An anchor is the strongest within so many samples to either side."""
+DETAIL = (1.0, 16.0)
+"""Detail is what lies between these two smoothings, in samples."""
+LIKE = 0.95
+"""The correlation of snippets that name a lag."""
+MOST_ANCHORS = 128
+"""Of each signal the strongest so many."""
+SHARE, VOTES = 0.5, 3
+"""A lag is tried where this share of the anchors names it, and so many at least."""
+BLOCK = 1024
+
+
+def find_overlaps(
+    cohort: Cohort, read: Callable[[str], np.ndarray], *, threshold: float = 0.98, least: int = 160
+) -> Similarity:
+    """Every pair of records that share `least` samples or more; `read(record)` gives (channel, time), once a record.
+
+    The channel of greatest deviation is compared. Raises ShapeMismatch for what is no signal.
+
+    >>> import pandas as pd
+    >>> from hypercolumn.data.cohort import Columns
+    >>> cohort = Cohort.from_table(pd.DataFrame({"signal": ["a", "b", "c"]}), Columns(input="signal"), folder=".")
+    >>> long = ndimage.gaussian_filter1d(np.random.default_rng(0).standard_normal((2, 3000)), 3)
+    >>> signals = {"a": long[:1, :1000], "b": 7 * long[:1, 400:1400], "c": long[1:, :1000]}
+    >>> [pair] = find_overlaps(cohort, signals.__getitem__).pairs
+    >>> pair.first, pair.second, pair.kind, pair.transform, pair.score
+    ('a', 'b', 'overlap', 'shifted by 400 samples', 1.0)
+    """
+    if not 0 < threshold <= 1:
+        raise InvalidArgument("threshold", threshold, fix="give a correlation above 0 and up to 1")
+    if least < 2 * HALF:
+        raise InvalidArgument("least", least, fix=f"give {2 * HALF} samples or more")
+    signals = [_strongest(read(record), record) for record in cohort.records]
+    places = [_anchors(signal) for signal in signals]
+    snippets = [_snippets(signal, at) for signal, at in zip(signals, places, strict=True)]
+    owner = np.repeat(np.arange(len(signals)), [len(at) for at in places])
+    if not len(owner):
+        return Similarity()
+    pairs = []
+    for (i, j), lags in _lags(np.concatenate(snippets), np.concatenate(places), owner).items():
+        tried = [lag for lag in lags if _named(lags, lag, places[i], len(signals[i]), len(signals[j]))]
+        if not tried:
+            continue
+        score, lag = max((_agreement(signals[i], signals[j], lag, least), lag) for lag in tried)
+        if score >= threshold:
+            first, second = cohort.records[i], cohort.records[j]
+            words = f"shifted by {abs(lag):,} samples" if lag else "none"
+            pairs.append(Pair(first, second, "overlap", words, round(min(1.0, score), 4)))
+    return Similarity(tuple(pairs))
+
+
+def _strongest(array: np.ndarray, record: str) -> np.ndarray:
+    array = np.asarray(array)
+    if array.ndim != 2:
+        raise ShapeMismatch(f"{record} is {array.shape}", fix="give (channel, time)")
+    if array.size == 0:
+        return np.zeros(0)
+    filled = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
+    return filled[filled.std(axis=1).argmax()]
+
+
+def _anchors(signal: np.ndarray) -> np.ndarray:
+    """The places (anchor,) of the strongest extrema, each with room for its snippet."""
+    if len(signal) < 2 * HALF or not np.ptp(signal):
+        return np.zeros(0, dtype=int)
+    detail = np.abs(ndimage.gaussian_filter1d(signal, DETAIL[0]) - ndimage.gaussian_filter1d(signal, DETAIL[1]))
+    highest = ndimage.maximum_filter1d(detail, 2 * APART + 1, mode="nearest")
+    at = np.flatnonzero((detail == highest) & (detail > 1e-9 * np.ptp(signal)))
+    at = at[(at >= HALF) & (at < len(signal) - HALF)]
+    return np.sort(at[np.argsort(-detail[at], kind="stable")[:MOST_ANCHORS]])
+
+
+def _snippets(signal: np.ndarray, at: np.ndarray) -> np.ndarray:
+    found = signal[at[:, None] + np.arange(-HALF, HALF)]
+    found = found - found.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.divide(found, length, out=np.zeros_like(found), where=length > 0).astype(np.float32)
+
+
+def _lags(snippets: np.ndarray, places: np.ndarray, owner: np.ndarray) -> dict[tuple[int, int], dict[int, int]]:
+    """For each pair of signals the lags named by snippets that agree, and how often."""
+    found: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for start in range(0, len(snippets), BLOCK):
+        rows = slice(start, start + BLOCK)
+        row, column = np.nonzero(snippets[rows] @ snippets[start:].T >= LIKE)
+        row, column = row + start, column + start
+        apart = owner[row] < owner[column]
+        row, column = row[apart], column[apart]
+        named = np.stack([owner[row], owner[column], places[row] - places[column]], axis=1)
+        for (i, j, lag), votes in zip(*np.unique(named, axis=0, return_counts=True), strict=True):
+            found[int(i), int(j)][int(lag)] += int(votes)
+    return found
+
+
+def _named(lags: dict[int, int], lag: int, places: np.ndarray, length: int, other: int) -> bool:
+    """Whether enough of the first signal's anchors that have room in both name this lag, give or take a sample."""
+    votes = sum(lags.get(near, 0) for near in (lag - 1, lag, lag + 1))
+    start, stop = max(0, lag) + HALF, min(length, other + lag) - HALF
+    return votes >= max(VOTES, SHARE * int(((places >= start) & (places < stop)).sum()))
+
+
+def _agreement(first: np.ndarray, second: np.ndarray, lag: int, least: int) -> float:
+    """The correlation where the second, moved by `lag`, lies over the first; -1 where they share too little."""
+    start, stop = max(0, lag), min(len(first), len(second) + lag)
+    if stop - start < least:
+        return -1.0
+    a, b = first[start:stop], second[start - lag : stop - lag]
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 0 else -1.0
