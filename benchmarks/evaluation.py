@@ -39,10 +39,26 @@ class Drawn:
     scale: Scale = PROPORTION
 
 
+@dataclass(frozen=True)
+class Law:
+    """How alike the windows of a patient are (their share of the variance), and how many each patient brings."""
+
+    alike: float = 0.5
+    windows: str = "geometric"
+
+    def counts(self, chance: np.random.Generator, patients: int) -> np.ndarray:
+        """Ten for each; from a geometric law of mean 10; or from a Pareto law whose largest bring hundreds."""
+        if self.windows == "even":
+            return np.full(patients, 10)
+        if self.windows == "heavy":
+            return np.minimum(np.ceil(4 * (1 + chance.pareto(1.5, patients))), 500).astype(int)
+        return chance.geometric(0.1, patients)
+
+
 Draw = Callable[[np.random.Generator, int], Drawn]
 
 
-def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS) -> Measured:
+def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS, bootstraps: int = BOOTSTRAP_RUNS) -> Measured:
     """The share of `runs` cohorts whose interval holds the figure of very many patients."""
     truth = float(draw(np.random.default_rng([seed, 1]), MANY).statistic(np.ones((1, MANY)))[0])
     chance = np.random.default_rng([seed, 2])
@@ -51,7 +67,7 @@ def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS) -> Measu
         cohort = draw(chance, patients)
         found = interval(cohort.statistic, patients, scale=cohort.scale)
         naive += cohort.naive[0] <= truth <= cohort.naive[1]
-        if run < BOOTSTRAP_RUNS:
+        if run < bootstraps:
             weights = chance.multinomial(patients, np.full(patients, 1 / patients), size=BOOTSTRAP_DRAWS)
             low, high = np.nanpercentile(cohort.statistic(weights.astype(float)), (2.5, 97.5))
             bootstrap += low <= truth <= high
@@ -63,7 +79,7 @@ def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS) -> Measu
     return Measured(
         held / (runs - undefined),
         details={
-            "percentile bootstrap over patients": bootstrap / min(runs, BOOTSTRAP_RUNS),
+            "percentile bootstrap over patients": bootstrap / min(runs, bootstraps) if bootstraps else "not drawn",
             "windows taken for independent": naive / runs,
             "truth": round(truth, 4),
             "median width": round(float(np.median(width)), 4),
@@ -73,32 +89,32 @@ def coverage(draw: Draw, patients: int, *, seed: int, runs: int = RUNS) -> Measu
     )
 
 
-def auroc_of_windows(chance: np.random.Generator, patients: int) -> Drawn:
+def auroc_of_windows(chance: np.random.Generator, patients: int, law: "Law | None" = None) -> Drawn:
     """Each window has a label of its own, more or less often in each patient."""
-    patient, effect, noise = _windows(chance, patients)
+    patient, effect, noise = _windows(chance, patients, law)
     truth = chance.random(len(patient)) < chance.random(patients)[patient]
     return _auroc(patient, truth, 1.6 * truth + effect + noise)
 
 
-def auroc_of_patients(chance: np.random.Generator, patients: int) -> Drawn:
+def auroc_of_patients(chance: np.random.Generator, patients: int, law: "Law | None" = None) -> Drawn:
     """All windows of a patient share its label, which four patients in ten have."""
-    patient, effect, noise = _windows(chance, patients)
+    patient, effect, noise = _windows(chance, patients, law)
     truth = (np.arange(patients) < round(0.4 * patients))[patient]
     return _auroc(patient, truth, 1.6 * truth + effect + noise)
 
 
-def mean_dice(chance: np.random.Generator, patients: int) -> Drawn:
+def mean_dice(chance: np.random.Generator, patients: int, law: "Law | None" = None) -> Drawn:
     """Each patient's pooled Dice, then the mean over patients."""
-    patient, twice, both = _segmented(chance, patients, spread=0.5)
+    patient, twice, both = _segmented(chance, patients, spread=0.5, law=law)
     own = np.bincount(patient, twice, minlength=patients) / np.bincount(patient, both, minlength=patients)
     windows = twice / both
     reach = 1.96 * windows.std() / np.sqrt(len(windows))
     return Drawn(lambda weights: weights @ own / weights.sum(axis=1), (windows.mean() - reach, windows.mean() + reach))
 
 
-def pooled_dice(chance: np.random.Generator, patients: int) -> Drawn:
+def pooled_dice(chance: np.random.Generator, patients: int, law: "Law | None" = None, *, spread: float = 1.0) -> Drawn:
     """A ratio of sums over patients whose lesions differ in size (log-normal, deviation 1), so that a few decide."""
-    patient, twice, both = _segmented(chance, patients, spread=1.0)
+    patient, twice, both = _segmented(chance, patients, spread=spread, law=law)
     above, below = (np.bincount(patient, part, minlength=patients) for part in (twice, both))
     value = twice.sum() / both.sum()
     reach = 1.96 * np.sqrt(np.square(twice - value * both).sum()) / both.sum()
@@ -318,11 +334,14 @@ def faster_than_bootstrap() -> Measured:
     return Measured(timed.value, details=timed.details("bootstrap", "interval"))
 
 
-def _windows(chance: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _windows(
+    chance: np.random.Generator, patients: int, law: Law | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The patient of each window, the patient's effect on it, and its own noise; together of unit variance."""
-    patient = np.repeat(np.arange(patients), chance.geometric(0.1, patients))
-    half = np.sqrt(0.5)
-    return patient, half * chance.normal(size=patients)[patient], half * chance.normal(size=len(patient))
+    law = law or Law()
+    patient = np.repeat(np.arange(patients), law.counts(chance, patients))
+    shared, own = np.sqrt(law.alike), np.sqrt(1 - law.alike)
+    return patient, shared * chance.normal(size=patients)[patient], own * chance.normal(size=len(patient))
 
 
 def _auroc(patient: np.ndarray, truth: np.ndarray, score: np.ndarray) -> Drawn:
@@ -342,10 +361,10 @@ def _pooled(patient: np.ndarray, values: np.ndarray, patients: int) -> Drawn:
 
 
 def _segmented(
-    chance: np.random.Generator, patients: int, *, spread: float
+    chance: np.random.Generator, patients: int, *, spread: float, law: Law | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The patient of each window with the two sums of its Dice: 2 TP, and 2 TP + FP + FN."""
-    patient, effect, noise = _windows(chance, patients)
+    patient, effect, noise = _windows(chance, patients, law)
     size = np.exp(spread * chance.normal(size=patients)[patient] + 0.5 * chance.normal(size=len(patient)))
     quality = 1 / (1 + np.exp(-(2.2 + 1.1 * effect + 0.7 * noise)))
     return patient, 2 * size * quality, 2 * size
