@@ -17,7 +17,7 @@ test: $(VENV)/test  ## formatter, linter, types, import contract, tests, the cod
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n auto --dist loadfile
 
 test-all: $(VENV)/test  ## the same, and the long ones: real data, training to a bar
 	$(MAKE) test
