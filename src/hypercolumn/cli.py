@@ -220,6 +220,9 @@ def audit(
     predictions: Annotated[
         Path | None, typer.Option(help="anybody's predictions: record, truth, p_0, p_1, ...")
     ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="a .npy file: what a network sees of each predicted record")
+    ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", metavar="ROLE=NAME", help="input, patient, specimen, site, target, side or fold"),
@@ -241,7 +244,9 @@ def audit(
     if run is not None:
         findings = audit_run(run)
     elif manifest is not None:
-        findings = audit_table(manifest, predictions, dict(_role(item) for item in columns or ()))
+        findings = audit_table(
+            manifest, predictions, dict(_role(item) for item in columns or ()), embeddings=embeddings
+        )
     else:
         raise UsageError("nothing to audit", fix="hypercolumn audit RUN, or --manifest M [--predictions P]")
     _show_findings(findings)

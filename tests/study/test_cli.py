@@ -1,13 +1,16 @@
 """The command line: verbs, exit codes, errors in words, and nothing heavy before it is needed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from hypercolumn.cli import app, run_command
+from hypercolumn.data.planted import plant_slice
 
 VERBS = (
     "demo",
@@ -95,3 +98,37 @@ def test_anybodys_table_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture
     both = ["--manifest", str(tmp_path / "m.csv"), "--predictions", str(tmp_path / "p.csv")]
     assert run_command(["audit", *both, "-o", str(tmp_path / "findings.json")]) == 0
     assert (tmp_path / "findings.json").exists()
+
+
+def test_anybodys_predictions_are_judged_for_site_labels_and_groups(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted = plant_slice(0)
+    names = [f"r{number:05d}" for number in range(len(planted.table))]
+    shown = planted.table.assign(id=names)
+    manifest = shown[["id", "unit", "device", "sex"]].rename(columns={"unit": "patient"}).assign(split="test")
+    others = pd.DataFrame({"id": ["x"], "patient": ["other"], "device": ["none"], "sex": ["male"], "split": ["train"]})
+    pd.concat([manifest, others]).to_csv(tmp_path / "m.csv", index=False)
+    told = shown[["id", "truth", "p_0", "p_1"]]
+    told.to_csv(tmp_path / "p.csv", index=False)
+    np.save(tmp_path / "e.npy", planted.embeddings)
+    arguments = ["audit", "--manifest", str(tmp_path / "m.csv"), "--predictions", str(tmp_path / "p.csv")]
+    arguments += ["--column", "side=split", "--column", "site=device"]
+    code = run_command([*arguments, "--embeddings", str(tmp_path / "e.npy"), "-o", str(tmp_path / "f.json")])
+    assert code in (0, 4)
+    codes = {one["code"] for one in json.loads((tmp_path / "f.json").read_text())["findings"]}
+    assert "A-SLICES-WORSE" in codes, "the planted group is found"
+    assert any(one.startswith("A-LABEL-NOISE") for one in codes)
+    assert any(one.startswith("A-SITE-IN-EMBEDDINGS") for one in codes)
+    capsys.readouterr()
+    np.save(tmp_path / "short.npy", planted.embeddings[:-1])
+    assert run_command([*arguments, "--embeddings", str(tmp_path / "short.npy")]) == 3
+    assert "rows of embeddings" in capsys.readouterr().err
+    told.assign(p_0=told["p_0"] + 0.2).to_csv(tmp_path / "p.csv", index=False)
+    assert run_command(arguments) == 3
+    assert "do not sum to one" in capsys.readouterr().err
+    told.assign(truth=7).to_csv(tmp_path / "p.csv", index=False)
+    assert run_command(arguments) == 3
+    told.assign(id=["nobody", *names[1:]]).to_csv(tmp_path / "p.csv", index=False)
+    assert run_command(arguments) == 3
+    assert "not in the manifest" in capsys.readouterr().err

@@ -34,6 +34,8 @@ from hypercolumn.data import (
 from hypercolumn.data.sealed_set import look
 from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, OutputNotWritable, UsageError
 from hypercolumn.evaluation import Score, scores
+from hypercolumn.evaluation.embeddings import Embeddings
+from hypercolumn.study.anybody import judged, predictions_of
 from hypercolumn.study.checks import open_material
 from hypercolumn.study.discovery import IMAGES
 from hypercolumn.study.large import FROM_SAMPLES, predict_opened
@@ -256,7 +258,9 @@ def audit_run(folder: Path) -> list[Finding]:
     return run.findings
 
 
-def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, str]) -> list[Finding]:
+def audit_table(
+    manifest: Path, predictions: Path | None, roles: Mapping[str, str], *, embeddings: Path | None = None
+) -> list[Finding]:
     """Audit anybody's model: a manifest that says who was on which side, and what was predicted.
 
     `roles` name columns: input, patient, specimen, site, target, and `side` (train, validation, test) or `fold` (each
@@ -272,8 +276,11 @@ def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, st
             where=manifest.name,
             why=f"it has {', '.join(raw.columns)}",
         )
+    told = None
     if predictions is not None:
-        raw = _with_sides(raw, read_table(predictions), there)
+        given = read_table(predictions)
+        told = predictions_of(given, raw, there)
+        raw = _with_sides(raw, given, there)
         there = {role: column for role, column in named.items() if column in raw.columns}
     if "side" not in there and "fold" not in there:
         raise ManifestError(
@@ -310,7 +317,13 @@ def audit_table(manifest: Path, predictions: Path | None, roles: Mapping[str, st
                 remedy="Name the column of the files: --column input=NAME.",
             )
         )
-    return [*findings, *audit.not_checked()]
+    if told is None:
+        if embeddings is not None:
+            raise UsageError("embeddings without predictions", fix="give --predictions with truth and p_CLASS too")
+        return [*findings, *audit.not_checked()]
+    seen = None if embeddings is None else Embeddings.read(embeddings, told.table["record"].to_list())
+    unit = "patients" if "patient" in there else "records"
+    return [*findings, *judged(told, there.get("site"), seen, unit=unit)]
 
 
 def _with_sides(manifest: pd.DataFrame, predictions: pd.DataFrame, there: Mapping[str, str]) -> pd.DataFrame:

@@ -6,8 +6,8 @@
     share        of the anchors in the stretch that two signals then have in common, those that name the lag
     score        the correlation of the two over all of that stretch
 
-Anchors go with the content, so a copy has them wherever it begins. One beat of a heart looks like the next, and beats of
-one patient agree at many lags; but between the beats there are anchors too, in what never comes again, and those
+Anchors go with the content, so a copy has them wherever it begins. One beat of a heart looks like the next, and beats
+of one patient agree at many lags; but between the beats there are anchors too, in what never comes again, and those
 agree in a copy alone. Signals must have one sampling rate. Time stretched or played backwards is not found, nor a
 stretch without any detail.
 """
