@@ -225,7 +225,9 @@ def audit(
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--column", metavar="ROLE=NAME", help="input, patient, specimen, site, target, side or fold"),
+        typer.Option(
+            "--column", metavar="ROLE=NAME", help="input, patient, specimen, site, scanner, date, target, side or fold"
+        ),
     ] = None,
     controls: Annotated[bool, typer.Option("--controls", help="train what a wrong study would have claimed")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write the findings as JSON")] = None,

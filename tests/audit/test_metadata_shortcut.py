@@ -149,3 +149,10 @@ def test_many_rows_are_drawn_from_and_not_all_looked_at() -> None:
     columns = Columns(input="image", target="label", lineage={"site": "site"})
     [finding] = metadata_shortcut(Cohort(table, columns, folder="."), permutations=9)
     assert finding.evidence["records"] == 20_000
+
+
+def test_names_that_are_no_files_are_not_read() -> None:
+    """A table sorted by label, whose rows were numbered for want of a name."""
+    table = pd.DataFrame({"image": [f"row {n}" for n in range(60)], "label": ["ill"] * 30 + ["well"] * 30})
+    [finding] = metadata_shortcut(Cohort.from_table(table, Columns(input="image", target="label"), folder="."))
+    assert finding.severity is Severity.NOT_CHECKED

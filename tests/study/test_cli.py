@@ -132,3 +132,21 @@ def test_anybodys_predictions_are_judged_for_site_labels_and_groups(
     told.assign(id=["nobody", *names[1:]]).to_csv(tmp_path / "p.csv", index=False)
     assert run_command(arguments) == 3
     assert "not in the manifest" in capsys.readouterr().err
+
+
+def test_anybodys_table_is_asked_what_its_metadata_and_dates_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = table(
+        id=[f"{n}" for n in range(40)],
+        target=["ill", "well"] * 20,
+        device=["A", "B"] * 20,
+        date=[f"{2020 - n // 20}-01-{1 + n % 20:02d}" for n in range(40)],
+        split=["train"] * 20 + ["test"] * 20,
+    )
+    rows.to_csv(tmp_path / "m.csv", index=False)
+    named = ["--column", "side=split", "--column", "scanner=device"]
+    assert run_command(["audit", "--manifest", str(tmp_path / "m.csv"), *named]) == 0
+    said = capsys.readouterr().out
+    assert "device alone reaches an AUROC of 1.00" in said
+    assert "20 of 20 test records (100 %) are older" in said

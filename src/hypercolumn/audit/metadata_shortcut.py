@@ -116,9 +116,11 @@ def _columns(cohort: Cohort, sizes: Mapping[str, tuple[int, ...]] | None) -> dic
 
 
 def _parts_of_names(paths: pd.Series) -> dict[str, pd.Series]:
-    """The folder of each file, the letters of its name, its first number, its ending."""
+    """The folder of each file, the letters of its name, its last number, its ending; nothing where none is a file."""
     first = paths.str.split(";").str[0].str.replace("\\", "/", regex=False)
     split = [PurePosixPath(path) for path in first]
+    if not any(path.suffix or len(path.parts) > 1 for path in split):
+        return {}
     parts = {
         "folder": [str(path.parent) for path in split],
         "letters": [re.sub(r"\d+", "#", path.stem) for path in split],

@@ -6,7 +6,7 @@ No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of 
 is shown before it is obeyed: the check stops until the study file says what to do with it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,18 +109,25 @@ def preflight(
     findings = (
         *audit.lineage(cohort, split),
         *audit.duplicates(cohort, similarity, split, units=units),
-        *readings(material),
+        *readings(material, split, seed=asked.seed),
         *audit.not_checked(),
     )
     return Preflight(material, similarity, split, certificate, findings)
 
 
-def readings(material: Material) -> list[Finding]:
-    """Whether the labels can be read from metadata, border or burnt-in text; for answers that are no image."""
-    if material.dense:
-        return []
+def readings(material: Material, split: Split, *, seed: int) -> Iterator[Finding]:
+    """Labels that metadata tell, training on the future where a batch column is called a date, and, for answers that
+    are no image, labels that the border or burnt-in text tell.
+    """
     cohort, headers = material.cohort, material.headers
-    same = len({len(header.shape) for header in headers.values()}) == 1
+    shapes = {record: header.shape for record, header in headers.items()}
+    alike = len({len(shape) for shape in shapes.values()}) == 1
+    yield from audit.metadata_shortcut(cohort, shapes if alike else None, seed=seed)
+    for column in cohort.columns.batch:
+        if "date" in column.lower():
+            yield from audit.time_order(cohort, split, column=column)
+    if material.dense:
+        return
     planar = all(len(header.shape) == 3 for header in headers.values())
     border: dict[str, np.ndarray] = {}
     letters: dict[str, np.ndarray] = {}
@@ -129,9 +136,9 @@ def readings(material: Material) -> list[Finding]:
         border[record] = border_features(image)
         if planar:
             letters[record] = glyphs(image)
-    found = audit.metadata_shortcut(cohort, {name: one.shape for name, one in headers.items()} if same else None)
-    found += audit.background(cohort, border)
-    return found + (audit.burnt_in_text(cohort, letters) if planar else [])
+    yield from audit.background(cohort, border, seed=seed)
+    if planar:
+        yield from audit.burnt_in_text(cohort, letters, seed=seed)
 
 
 def make_split(

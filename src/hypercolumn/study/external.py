@@ -258,16 +258,19 @@ def audit_run(folder: Path) -> list[Finding]:
     return run.findings
 
 
+ROLES = ("input", "patient", "specimen", "site", "scanner", "date", "target", "side", "fold")
+
+
 def audit_table(
     manifest: Path, predictions: Path | None, roles: Mapping[str, str], *, embeddings: Path | None = None
 ) -> list[Finding]:
     """Audit anybody's model: a manifest that says who was on which side, and what was predicted.
 
-    `roles` name columns: input, patient, specimen, site, target, and `side` (train, validation, test) or `fold` (each
-    record is tested in its own fold and trained on in all others).
+    `roles` name columns: input, patient, specimen, site, scanner, date, target, and `side` (train, validation, test) or
+    `fold` (each record is tested in its own fold and trained on in all others).
     """
     raw = read_table(manifest)
-    named = {role: roles.get(role, role) for role in ("input", "patient", "specimen", "site", "target", "side", "fold")}
+    named = {role: roles.get(role, role) for role in ROLES}
     there = {role: column for role, column in named.items() if column in raw.columns}
     missing = [f"{role}={column}" for role, column in roles.items() if column not in raw.columns]
     if missing:
@@ -291,10 +294,13 @@ def audit_table(
     if "input" not in there:
         raw = raw.assign(_row=[f"row {number}" for number in range(2, len(raw) + 2)])
     lineage: dict[str, str] = {str(level): there[level] for level in ("site", "patient", "specimen") if level in there}
-    columns = Columns(input=there.get("input", "_row"), target=there.get("target"), key=None, lineage=lineage)
+    batch = tuple(there[role] for role in ("scanner", "date") if role in there)
+    columns = Columns(input=there.get("input", "_row"), target=there.get("target"), lineage=lineage, batch=batch)
     cohort = Cohort.from_table(raw, columns, folder=manifest.parent, where=manifest.name)
     split = _given_split(cohort, there)
-    findings = audit.lineage(cohort, split)
+    findings = [*audit.lineage(cohort, split), *audit.metadata_shortcut(cohort)]
+    if "date" in there:
+        findings += audit.time_order(cohort, split, column=there["date"])
     if "input" in there:
         try:
             similarity = find_duplicates(cohort, lambda record: read_image(list(cohort.inputs(record))).array)
