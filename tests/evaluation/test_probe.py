@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,9 +8,10 @@ from scipy.stats import norm
 from sklearn.linear_model import Ridge
 
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
-from hypercolumn.evaluation import probe as module
 from hypercolumn.evaluation.embeddings import Embeddings
 from hypercolumn.evaluation.probe import MOST_ROWS, probe
+
+module = sys.modules["hypercolumn.evaluation.probe"]
 
 
 def asked(vectors: np.ndarray, target: np.ndarray, unit: np.ndarray | None = None, **more: object):

@@ -5,6 +5,7 @@ An audit judges; it reads no file, trains nothing and repairs nothing.
 
 from hypercolumn.audit.background import background
 from hypercolumn.audit.burnt_in_text import burnt_in_text
+from hypercolumn.audit.drift import drift
 from hypercolumn.audit.duplicates import duplicates
 from hypercolumn.audit.events import event_noise
 from hypercolumn.audit.finding import Finding, Severity
@@ -16,6 +17,7 @@ from hypercolumn.audit.looks import looks
 from hypercolumn.audit.masks import mask_noise, mask_suspects
 from hypercolumn.audit.metadata_shortcut import metadata_shortcut
 from hypercolumn.audit.not_checked import not_checked
+from hypercolumn.audit.plate import plate
 from hypercolumn.audit.raters import rater_noise
 from hypercolumn.audit.site import site
 from hypercolumn.audit.site_label import site_labels
@@ -31,6 +33,7 @@ __all__ = [
     "Severity",
     "background",
     "burnt_in_text",
+    "drift",
     "duplicates",
     "event_noise",
     "fails",
@@ -44,6 +47,7 @@ __all__ = [
     "mask_suspects",
     "metadata_shortcut",
     "not_checked",
+    "plate",
     "rater_noise",
     "site",
     "site_labels",

@@ -20,7 +20,7 @@ from hypercolumn.evaluation import overlap
 from hypercolumn.evaluation.agreement import mean_of_defined
 from hypercolumn.evaluation.calibration import BIASED, BINS, expected_calibration_error
 from hypercolumn.evaluation.figures import MEAN, Figure, Rows, additive, averaged, mean_by_unit
-from hypercolumn.evaluation.intervals import DISTANCE, FEW_UNITS_POOLED, Scale
+from hypercolumn.evaluation.intervals import DISTANCE, FEW_UNITS_DICE, Scale
 from hypercolumn.evaluation.overlap import ratio
 from hypercolumn.evaluation.predictions import Predictions
 from hypercolumn.evaluation.score import Better
@@ -73,7 +73,7 @@ def _pooled_figure(
     rows: Rows, counts: np.ndarray, formula: Callable[..., np.ndarray], metric: str, label: str
 ) -> Figure:
     flat = counts.reshape(len(counts), -1)
-    return additive(rows, flat, _pooled(formula), metric, label, reason=_ABSENT, few_units=FEW_UNITS_POOLED)
+    return additive(rows, flat, _pooled(formula), metric, label, reason=_ABSENT, few_units=FEW_UNITS_DICE)
 
 
 def _distances(table: pd.DataFrame, rows: Rows, labels: list[tuple[str, list[int]]]) -> Iterator[Figure]:
