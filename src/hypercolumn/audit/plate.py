@@ -97,7 +97,7 @@ def _labels(
                           seed=seed)
         for name in names
     }  # fmt: skip
-    corrected = holm([np.nan if found[name].p is None else found[name].p for name in names])
+    corrected = holm([np.nan if one.p is None else one.p for one in found.values()])
     if np.isnan(corrected).all():
         note = "all wells have one label" if labels.nunique() < 2 else "all wells lie in one place"
         yield unchecked("PLATE-LABEL", f"whether labels lie in one place: {note}", "Give labels that differ.")
