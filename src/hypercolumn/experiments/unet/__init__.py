@@ -1,7 +1,7 @@
 """What each published ingredient of U-Net is worth, and how few annotated fields do: trained, measured, drawn.
 
 `hypercolumn experiment unet` writes below one folder: a CSV a table and both in `results.json`, a PNG a figure. Three
-seeds of ten networks each take some ten minutes on two cores.
+seeds of ten networks each are trained: it takes its time on two cores.
 """
 
 from pathlib import Path

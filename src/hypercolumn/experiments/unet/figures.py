@@ -37,17 +37,18 @@ def draw_ingredients(found: Ingredients, path: Path) -> None:
 def draw_images(found: Ingredients, path: Path) -> None:
     """Each figure against the number of training fields, on a logarithmic axis."""
     counts = sorted(found.images)
-    with style.drawing(path, size=(6.4, 3.9), title="A few annotated fields") as figure:
+    with style.drawing(path, size=(7.6, 3.9), title="A few annotated fields") as figure:
         axes = figure.subplots()
         for (attribute, label), colour, marker in zip(FIGURES, style.COLOURS, style.MARKERS, strict=False):
             _curve(axes, found.images, counts, attribute, label=label, colour=colour, marker=marker)
         axes.axhline(found.threshold, color=style.SOFT, linestyle=":")
-        axes.text(counts[0], found.threshold, "Dice of the best threshold", fontsize=8, color=style.SOFT, va="bottom")
+        words = "Dice of the best threshold, all fields"
+        axes.text(counts[-1], found.threshold - 0.015, words, fontsize=8, color=style.SOFT, va="top", ha="right")
         axes.set(xscale="log", xlabel="training fields", ylim=(0, 1))
         axes.set_xticks(counts, [str(count) for count in counts])
         axes.minorticks_off()
         axes.grid(axis="y")
-        axes.legend(loc="lower right")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_maps(found: Ingredients, path: Path) -> None:

@@ -75,7 +75,7 @@ class Effort:
     """How much is done: seeds, steps, and fields to train on, to fit the settings of objects on, and to test on."""
 
     seeds: int = 3
-    steps: int = 160
+    steps: int = 300
     training: int = 24
     validation: int = 4
     test: int = 12
