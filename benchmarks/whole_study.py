@@ -53,8 +53,7 @@ def read(entry):
     image = numpy.asarray(Image.open(entry["image"]).convert("RGB"), dtype=numpy.float32).transpose(2, 0, 1)
     label = (numpy.asarray(Image.open(entry["label"])) > 0).astype(numpy.float32)[None]
     return {"image": image, "label": label}
-always = [ScaleIntensityRangePercentilesd("image", 0.1, 99.9, -2, 2, channel_wise=True), EnsureTyped if False else None]
-always = [step for step in always if step is not None]
+always = [ScaleIntensityRangePercentilesd("image", 0.1, 99.9, -2, 2, channel_wise=True)]
 change = [
     SpatialPadd(both, window, mode="reflect"), RandSpatialCropd(both, window, random_size=False),
     RandFlipd(both, 0.5, 0), RandFlipd(both, 0.5, 1), RandRotate90d(both, 0.5),
@@ -95,7 +94,7 @@ for number, fold in enumerate(asked["folds"]):
 def against_monai() -> Measured:
     if not DSB.is_dir():
         raise FileNotFoundError("the images are not at hand: put them at ../shared/data/dsb2018_nuclei")
-    python = peer("monai", "monai")
+    python = peer("monai-study", "monai>=1.5,<2", "pillow", "safetensors")
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
