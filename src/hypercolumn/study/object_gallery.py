@@ -20,7 +20,7 @@ EACH = 6
 MARGIN = 0.75
 """Of the object's longer side, on every side of it."""
 RECORDS = 4
-"""So many records are looked at for each kind of error."""
+"""So many records are looked at for each kind of error, two objects in each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +60,11 @@ def object_galleries(
                     seen[name] = look(str(name))
                 one = seen[name]
                 if one is not None:
-                    cases += [_case(one, box, draw) for box in _places(one, error)[: EACH - len(cases)]]
+                    room = min(EACH - len(cases), EACH // RECORDS + 1)
+                    cases += [_case(one, box, draw) for box in _places(one, error)[:room]]
         share = f"{count:,} of {whole:,} {'predicted' if of == 'predicted_objects' else 'true'} objects"
-        found.append(report.Gallery(f"{title}: {share} ({noun})", tuple(cases[:EACH])))
+        named = "" if noun == "object" else f" ({noun})"
+        found.append(report.Gallery(f"{title}: {share}{named}", tuple(cases[:EACH])))
     return tuple(found)
 
 
