@@ -22,6 +22,7 @@ from hypercolumn.data import read_image
 from hypercolumn.errors import CertificateError, RunError, WeightsError
 from hypercolumn.study import Run, Study, resume
 from hypercolumn.study.predicting import load_trained
+from hypercolumn.training.interruption import interruption
 
 ROOT = Path(__file__).parents[2]
 
@@ -369,5 +370,8 @@ def test_a_blocking_finding_strikes_the_scores_out(home: Path, tmp_path: Path) -
     assert "not interpretable" in page
 
 
-def test_signal_handlers_are_given_back(run: Run) -> None:
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def test_signal_handlers_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruption():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before

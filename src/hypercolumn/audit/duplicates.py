@@ -3,8 +3,8 @@
 A network that has seen a test image in training can remember it, and its score then measures memory. The pairs come
 from `data.similarity`; here they are only judged, and shown so that a reader can judge them too.
 
-What this does not say: that there are no other copies. A turn by a small angle or a second photograph of the same field
-is not found by `data.similarity`.
+What this does not say: that there are no other copies. A crop, a turn by a small angle or a second photograph of the
+same field is not found by `data.similarity`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -182,7 +182,7 @@ def _passed(cohort: Cohort) -> Finding:
 
 def _kinds(pairs: Sequence[Pair]) -> dict[str, object]:
     counts = {f"pairs, {kind}": sum(pair.kind == kind for pair in pairs) for kind in KINDS}
-    return {"pairs": len(pairs), **{kind: count for kind, count in counts.items() if count}}
+    return {"pairs": len(pairs), **counts}
 
 
 def _shown(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:

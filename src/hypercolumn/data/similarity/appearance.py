@@ -1,20 +1,18 @@
 """What a record looks like from afar: numbers that survive brightness and compression, and how much they do.
 
     grid      x = mean over equal boxes of the grey record, a fixed number of boxes a side
-    waves     c = the slow cosine coefficients of x', see `cosines`         x': x less its best quadratic
-    detail    d = g(x', low) - g(x', high)         g(., s): Gaussian of s boxes wide
+    detail    d = g(x', low) - g(x', high)         x': x less its best quadratic; g(., s): Gaussian of s boxes wide
     form      f = (d - mean d) / |d - mean d|      so that f . f' is the normalised cross-correlation
-    loss      e = 1 - f . f''                      f'': the form of the same record stored more coarsely
+    loss      e = 1 - f . f''                      f'': the form of the same record after JPEG at quality 50
 
-An image is stored more coarsely as grey JPEG at quality 50, a volume at half its resolution, a signal not at all.
 `loss` says how far a record's own copy would fall from correlation 1, so each record brings its own measure of how
 close a near-duplicate has to be: 0.0004 for a field of stained nuclei, 0.03 for a chest radiograph of 28 x 28. A record
 that was compressed before loses little the second time on the same 8 x 8 blocks, so the blocks are laid half a block
 aside.
 
-Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So an image has up
-to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, where that cuts off more
-than CUT of its samples. Their loss is that of the image itself, over what is left of its detail.
+Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So a record has up
+to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, where that cuts anything.
+Signals and volumes have one version and no loss: nobody stores them as JPEG.
 """
 
 import io
@@ -28,7 +26,6 @@ from PIL import Image
 from scipy import ndimage
 from scipy.sparse import csr_array
 
-from hypercolumn.data.similarity.cosines import basis
 from hypercolumn.errors import InvalidArgument
 
 QUALITY = 50
@@ -41,8 +38,6 @@ SAME = 0.999
 """A version whose form correlates so well with the record's own adds nothing."""
 FAINT = 0.05
 """A version that loses more than this is too faint to know a copy by."""
-CUT = 0.0005
-"""A change of brightness that cuts off fewer samples than this share makes no version."""
 LARGEST = 1024
 """Images with more samples a side are reduced by a whole factor before they are compressed, to save time."""
 
@@ -56,17 +51,19 @@ class Scale:
     high: float
 
 
+COARSE = {1: Scale(256, 0, 20), 2: Scale(16, 0, 2), 3: Scale(8, 0, 2)}
 FINE = {1: Scale(2304, 0, 180), 2: Scale(48, 0.75, 3.75), 3: Scale(16, 0, 4)}
-"""By the number of spatial axes."""
+"""Coarse grids propose pairs, fine ones decide; by the number of spatial axes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """A record's slow waves (coefficient,), the forms of its versions (version, box), and their losses (version,)."""
+    """The forms of a record's versions (version, box) at both scales, and their losses (version,)."""
 
-    waves: np.ndarray
-    forms: np.ndarray
-    losses: np.ndarray
+    coarse: np.ndarray
+    fine: np.ndarray
+    coarse_loss: np.ndarray
+    fine_loss: np.ndarray
 
 
 def appearance(array: np.ndarray) -> Appearance | None:
@@ -75,30 +72,32 @@ def appearance(array: np.ndarray) -> Appearance | None:
     >>> rng = np.random.default_rng(0)
     >>> image = rng.integers(60, 180, (1, 64, 64), dtype=np.uint8)
     >>> seen, brighter = appearance(image), appearance((image * 1.1).astype(np.uint8))
-    >>> round(float(seen.forms[0].astype(float) @ brighter.forms[0].astype(float)), 3)
+    >>> round(float(seen.coarse[0] @ brighter.coarse[0]), 3)
     1.0
     >>> appearance(np.zeros((3, 64, 64))) is None
     True
     """
     dims = array.ndim - 1
-    if dims not in FINE or array.size == 0:
+    if dims not in COARSE or array.size == 0:
         return None
     channels = _finite(_without_alpha(array))
-    seen = grey(channels)
-    level = _level(seen)
-    form, length = _form(level)
-    if not length:
-        return None
-    loss = max(0.0, 1 - float(form @ _form(_level(_stored(seen)))[0])) if dims > 1 else 0.0
-    forms, losses = [form], [loss]
-    for version in _versions(channels, _white(array.dtype, channels)) if dims == 2 else ():
-        other, detail = _form(_level(grey(version)))
-        faint = loss * (length / detail) ** 2 if detail else 1.0
-        if faint < FAINT and float(form @ other) <= SAME:
-            forms.append(other)
-            losses.append(faint)
-    waves = basis(dims, FINE[dims].side) @ level.ravel()
-    return Appearance(waves.astype(np.float32), np.stack(forms).astype(np.float16), np.array(losses))
+    versions: list[tuple[np.ndarray, np.ndarray, float, float]] = []
+    for version in _versions(channels, _white(array.dtype, channels)) if dims == 2 else (channels,):
+        seen = grey(version)
+        coarse, fine = _forms(seen)
+        shows_nothing = not coarse.any() or not fine.any()
+        if shows_nothing and not versions:
+            return None
+        if shows_nothing or (versions and float(versions[0][1] @ fine) > SAME):
+            continue
+        copy = _forms(grey(_compressed(version, eight_bit=array.dtype == np.uint8))) if dims == 2 else (coarse, fine)
+        coarse_loss, fine_loss = 1 - float(coarse @ copy[0]), 1 - float(fine @ copy[1])
+        if not versions or fine_loss < FAINT:
+            versions.append((coarse, fine, max(0.0, coarse_loss), max(0.0, fine_loss)))
+    all_coarse, all_fine, coarse_losses, fine_losses = zip(*versions, strict=True)
+    return Appearance(
+        np.stack(all_coarse), np.stack(all_fine).astype(np.float16), np.array(coarse_losses), np.array(fine_losses)
+    )
 
 
 def grey(channels: np.ndarray) -> np.ndarray:
@@ -132,40 +131,23 @@ def _shares(samples: int, boxes: int) -> csr_array:
     return csr_array((lengths.astype(np.float32), (cuts[:-1] // samples, cuts[:-1] // boxes)), shape=shape)
 
 
-def _level(seen: np.ndarray) -> np.ndarray:
-    """A grey record (*space) as a square grid of box means, less its best quadratic."""
-    boxes = box_means(seen, (FINE[seen.ndim].side,) * seen.ndim)
+def _forms(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The coarse and the fine form of a grey record (*space)."""
+    dims = image.ndim
+    boxes = box_means(image, (FINE[dims].side,) * dims)
+    return _form(box_means(boxes, (COARSE[dims].side,) * dims), COARSE[dims]), _form(boxes, FINE[dims])
+
+
+def _form(boxes: np.ndarray, scale: Scale) -> np.ndarray:
     trend = _quadratics(boxes.shape)
     level = boxes - ((boxes.ravel() @ trend.T) @ trend).reshape(boxes.shape)
-    shows = np.abs(level).max() > 1e-6 * max(float(np.abs(boxes).max()), 1e-30)
-    return level if shows else np.zeros_like(level)
-
-
-def _form(level: np.ndarray) -> tuple[np.ndarray, float]:
-    """The form of a grid as (box,), and how long the detail was before it was given length 1: 0 where there is none."""
-    scale = FINE[level.ndim]
-    near = _smooth(level, scale.low) if scale.low else level
-    detail = near - _smooth(level, scale.high)
+    near = ndimage.gaussian_filter(level, scale.low) if scale.low else level
+    detail = near - ndimage.gaussian_filter(level, scale.high)
     detail -= detail.mean()
-    length = float(np.linalg.norm(detail))
-    if length <= 1e-6 * max(float(np.abs(level).max()), 1e-30) * detail.size**0.5:
-        return np.zeros(detail.size, dtype=np.float32), 0.0
-    return (detail / length).astype(np.float32).ravel(), length
-
-
-def _smooth(level: np.ndarray, width: float) -> np.ndarray:
-    if level.ndim == 1:
-        return ndimage.gaussian_filter1d(level, width)
-    weights = _gaussian(level.shape[0], width)
-    for axis in range(level.ndim):
-        level = np.moveaxis(np.tensordot(weights, level, axes=(1, axis)), 0, axis)
-    return level
-
-
-@lru_cache(maxsize=8)
-def _gaussian(side: int, width: float) -> np.ndarray:
-    """The weights of each box in each smoothed one (to, from), mirrored at the ends."""
-    return ndimage.gaussian_filter1d(np.eye(side), width, axis=0).astype(np.float32)
+    length = np.linalg.norm(detail)
+    if length <= 1e-6 * max(float(np.abs(boxes).max()), 1e-30) * detail.size**0.5:
+        return np.zeros(detail.size, dtype=np.float32)
+    return (detail / length).astype(np.float32).ravel()
 
 
 @lru_cache(maxsize=8)
@@ -181,12 +163,12 @@ def _versions(channels: np.ndarray, white: float | None) -> Iterator[np.ndarray]
     yield channels
     if white is None:
         return
-    most = CUT * channels.size
-    if np.count_nonzero(channels * (1 + BRIGHTER) > white) > most:
+    darkest, brightest = float(channels.min()), float(channels.max())
+    if brightest * (1 + BRIGHTER) > white:
         yield np.minimum(channels * (1 + BRIGHTER), white)
-    if np.count_nonzero(channels > (1 - BRIGHTER) * white) > most:
+    if brightest + BRIGHTER * white > white:
         yield np.minimum(channels + BRIGHTER * white, white)
-    if channels.min() >= 0 and np.count_nonzero(channels < BRIGHTER * white) > most:
+    if 0 <= darkest < BRIGHTER * white:
         yield np.maximum(channels - BRIGHTER * white, 0)
 
 
@@ -202,22 +184,25 @@ def _white(dtype: np.dtype, channels: np.ndarray) -> float | None:
     return 1.0 if highest <= 1 else 255.0
 
 
-def _stored(seen: np.ndarray) -> np.ndarray:
-    """A grey record as a copy that was stored more coarsely may look: see the top of this file."""
-    if seen.ndim == 3:
-        return ndimage.zoom(
-            seen, [max(1, round(n / 2)) / n for n in seen.shape], order=1, grid_mode=True, mode="nearest"
-        )
-    factor = -(-max(seen.shape) // LARGEST)
+def _compressed(channels: np.ndarray, *, eight_bit: bool) -> np.ndarray:
+    """After JPEG at `QUALITY`, its 8 x 8 blocks laid half a block aside; other types are stretched to 8 bits first."""
+    factor = -(-max(channels.shape[1:]) // LARGEST)
     if factor > 1:
-        seen = box_means(seen, tuple(max(1, n // factor) for n in seen.shape))
-    lowest, highest = float(seen.min()), float(seen.max())
-    if lowest < 0 or highest > 255 or highest - lowest < 16:
-        seen = (seen - lowest) * (255 / (highest - lowest))
-    pixels = np.clip(np.rint(np.roll(seen, (4, 4), (0, 1))), 0, 255).astype(np.uint8)
+        channels = np.stack(
+            [box_means(channel, tuple(max(1, n // factor) for n in channel.shape)) for channel in channels]
+        )
+    if not eight_bit:
+        lowest, highest = float(channels.min()), float(channels.max())
+        channels = (channels - lowest) * (255 / (highest - lowest))
+    if channels.shape[0] != 3:
+        channels = grey(channels)[None]
+    pixels = np.clip(np.round(np.roll(channels, (4, 4), (1, 2))), 0, 255).astype(np.uint8)
+    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1)) if len(pixels) == 3 else pixels[0])
     stored = io.BytesIO()
-    Image.fromarray(pixels).save(stored, "JPEG", quality=QUALITY)
-    return np.roll(np.asarray(Image.open(stored), dtype=np.float32), (-4, -4), (0, 1))
+    picture.save(stored, "JPEG", quality=QUALITY)
+    decoded = np.asarray(Image.open(stored), dtype=np.float32)
+    decoded = np.moveaxis(decoded, -1, 0) if decoded.ndim == 3 else decoded[None]
+    return np.roll(decoded, (-4, -4), (1, 2))
 
 
 def _without_alpha(array: np.ndarray) -> np.ndarray:
@@ -231,8 +216,6 @@ def _finite(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InvalidArgument("dtype", str(array.dtype), fix="give whole numbers or floats")
     values = array.astype(np.float32)
-    if array.dtype.kind != "f":
-        return values
     known = np.isfinite(values)
     if known.all():
         return values
