@@ -17,6 +17,7 @@ SMALL, LARGE = 10_000, 20_000
 
 _PREDICT = """
 import json, resource, sys, time
+from pathlib import Path
 import numpy, tifffile, torch
 from hypercolumn.data import opened_image
 from hypercolumn.inference import Predictor
@@ -37,7 +38,7 @@ model = Trained(predictor, Segmentation(("background", "cell")), Normalization("
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 begin = time.perf_counter()
 with opened_image(folder / "image.tif") as image:
-    path = predict_opened(image, model, folder / "labels.tif")
+    path = predict_opened(image, model, folder / "labels.tif")[0]
 seconds = time.perf_counter() - begin
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({

@@ -1,5 +1,6 @@
 """Images that are never in memory whole come out as those that are."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.study import small_study
 
 from hypercolumn.data import opened_image, read_image
 from hypercolumn.preprocessing import Normalization
-from hypercolumn.study import Run, Study, large
+from hypercolumn.study import Run, Study, large, large_objects
 from hypercolumn.study.external import load_ensemble, predict_files
 from hypercolumn.study.large import StandardizedImage, bands
 from hypercolumn.study.progress import Silent
@@ -40,19 +41,27 @@ def test_objects_are_those_of_the_image_in_memory(
     monkeypatch.setattr(large, "WINDOW", 128)
     monkeypatch.setattr(large, "HALO", 96)
     monkeypatch.setattr(large, "BAND", 30_000)
+    monkeypatch.setattr(large_objects, "SIDE", 100)
     settings = {"fold": None, "memory_bytes": 1 << 30, "watcher": Silent(), "precision": "float32"}
     predict_files(run.folder, [picture], tmp_path / "memory", **settings)
     written, failed = predict_files(run.folder, [picture], tmp_path / "boxes", large_from=1, **settings)
     assert not failed
-    assert [path.name for path in (tmp_path / "boxes").iterdir()] == ["slide.tif"], (
-        "what lay on disk in between is gone"
-    )
+    assert sorted(path.name for path in (tmp_path / "boxes").iterdir()) == ["slide.csv", "slide.geojson", "slide.tif"]
     one, other = tifffile.imread(tmp_path / "memory/slide.tif"), tifffile.imread(written[0])
     assert one.shape == other.shape == (379, 288)
     assert one.max() == other.max() > 3
     pairs = pd.DataFrame({"one": one[one > 0], "other": other[one > 0]}).drop_duplicates()
     assert np.array_equal(one > 0, other > 0)
     assert pairs["one"].is_unique, "each object under one other number"
+    tables = [
+        pd.read_csv(tmp_path / folder / "slide.csv").sort_values(["first_y", "first_x", "samples"])
+        for folder in ("memory", "boxes")
+    ]
+    rows = [table.drop(columns="object").reset_index(drop=True) for table in tables]
+    pd.testing.assert_frame_equal(*rows, check_exact=False, rtol=1e-9)
+    polygons = [json.loads((tmp_path / folder / "slide.geojson").read_text()) for folder in ("memory", "boxes")]
+    rings = [sorted(json.dumps(one["geometry"]) for one in found["features"]) for found in polygons]
+    assert rings[0] == rings[1]
 
 
 @pytest.mark.parametrize("kind", ["image", "cohort"])

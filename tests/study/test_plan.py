@@ -1,17 +1,19 @@
 """The plan: each choice follows from the training fingerprint, says why, and obeys the study file."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hypercolumn.convolution import receptive_field
-from hypercolumn.data import ClassTarget, MaskTarget, NumberTarget
+from hypercolumn.data import ClassTarget, InstancesTarget, MaskTarget, NumberTarget
 from hypercolumn.errors import SplitError
-from hypercolumn.study.fingerprint import Fingerprint, object_form
+from hypercolumn.networks import MaskRCNN
+from hypercolumn.study.fingerprint import Fingerprint, ObjectForm, object_form
 from hypercolumn.study.plan import Plan, _way_to_objects, build_task, make_plan
 from hypercolumn.study.study_file import TrainingSection
-from hypercolumn.tasks import Regression
+from hypercolumn.tasks import Detection, Regression
 
 MASK = MaskTarget(("background", "nucleus"), (0, 1))
 SEEN = Fingerprint(
@@ -130,9 +132,44 @@ def test_the_form_of_objects_is_seen_and_the_plan_says_why_a_watershed_will_do()
     assert discs.diameter == pytest.approx(20.8, abs=0.5)
     assert discs.solidity > 0.9 > 0.6 > hooks.solidity
     assert hooks.touching == 1
-    assert "hardly touch" in _way_to_objects(discs).why
-    assert "Mask R-CNN" in _way_to_objects(hooks).why
+    assert "hardly touch" in _way_to_objects(discs, "unet").why
+    assert "mask_rcnn" in _way_to_objects(hooks, "unet").why
     assert object_form([np.zeros((4, 4), dtype=int)]) is None
+
+
+HOOKS = ObjectForm(count=12, diameter=40, touching=0.6, solidity=0.6)
+INSTANCES = InstancesTarget()
+
+
+def test_objects_that_a_watershed_would_cut_at_their_waists_get_a_mask_rcnn() -> None:
+    made = plan(replace(SEEN, form=HOOKS), INSTANCES)
+    assert made.network == "mask_rcnn"
+    assert made.task == {"name": "detection", "classes": ("object",), "anchors": [16.0, 32.0, 64.0, 128.0]}
+    [way] = [choice for choice in made.choices if choice.what == "objects"]
+    assert "Mask R-CNN" in way.value
+    assert "waists" in way.why
+    assert isinstance(made.build(0), MaskRCNN)
+    again = Plan.from_dict(json.loads(json.dumps(made.to_dict())))
+    assert isinstance(build_task(again.task), Detection)
+    assert isinstance(again.build(0), MaskRCNN)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"solidity": 0.95},
+        {"touching": 0.0},
+        {"count": 900},
+    ],
+)
+def test_round_apart_or_many_objects_get_a_u_net(other: dict[str, float]) -> None:
+    assert plan(replace(SEEN, form=replace(HOOKS, **other)), INSTANCES).network == "unet"
+
+
+def test_the_study_file_chooses_between_the_two() -> None:
+    assert plan(replace(SEEN, form=HOOKS), INSTANCES, wanted={"network": "unet"}).network == "unet"
+    assert plan(replace(SEEN, form=None), INSTANCES, wanted={"network": "mask_rcnn"}).network == "mask_rcnn"
+    assert plan(replace(SEEN, form=HOOKS), INSTANCES, wanted={"test_time_flips": True}).network == "unet"
 
 
 def test_small_records_with_one_answer_are_trained_on_at_the_size_at_which_they_are_predicted() -> None:

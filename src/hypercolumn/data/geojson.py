@@ -11,7 +11,7 @@ One feature an object, in the order of their numbers; `name` is the number. Coor
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,31 @@ def write_geojson(
     ...     json.loads(path.read_text())["features"][0]["geometry"]["coordinates"]
     [[[1, 0], [3, 0], [3, 1], [1, 1], [1, 0]]]
     """
+    each = object_features(labels, names=names, classes=classes, measurements=measurements)
+    return write_features(Path(path), each)
+
+
+def write_features(path: Path, features: Iterable[str]) -> Path:
+    """Write features as one collection, whole or not at all, without keeping them."""
+
+    def lines() -> Iterator[str]:
+        yield '{"type": "FeatureCollection", "features": ['
+        for place, feature in enumerate(features):
+            yield (",\n" if place else "\n") + feature
+        yield "\n]}\n"
+
+    return write_whole(path, lines())
+
+
+def object_features(
+    labels: np.ndarray,
+    *,
+    names: Sequence[str] = ("object",),
+    classes: Sequence[int] | np.ndarray | None = None,
+    measurements: pd.DataFrame | None = None,
+    offset: tuple[int, int] = (0, 0),
+) -> Iterator[str]:
+    """The feature of each object as `write_geojson` says; `offset` (y, x) is where the map lies in a larger one."""
     numbers, outlines = traced(labels)
     indices = np.zeros(len(numbers), dtype=np.int64) if classes is None else np.asarray(classes)
     if len(indices) != len(numbers):
@@ -55,32 +80,27 @@ def write_geojson(
         )
     measured = _measured(measurements, numbers.tolist())
 
-    def features() -> Iterator[str]:
-        yield '{"type": "FeatureCollection", "features": ['
-        for place, (number, outline) in enumerate(zip(numbers.tolist(), outlines, strict=True)):
-            properties: dict[str, Any] = {
-                "objectType": "detection",
-                "name": str(number),
-                "classification": {"name": names[int(indices[place])]},
-            }
-            if measured:
-                properties["measurements"] = measured[number]
-            feature = {"type": "Feature", "geometry": _geometry(outline), "properties": properties}
-            yield (",\n" if place else "\n") + json.dumps(feature, ensure_ascii=False, allow_nan=False)
-        yield "\n]}\n"
-
-    return write_whole(Path(path), features())
+    for place, (number, outline) in enumerate(zip(numbers.tolist(), outlines, strict=True)):
+        properties: dict[str, Any] = {
+            "objectType": "detection",
+            "name": str(number),
+            "classification": {"name": names[int(indices[place])]},
+        }
+        if measured:
+            properties["measurements"] = measured[number]
+        feature = {"type": "Feature", "geometry": _geometry(outline, offset), "properties": properties}
+        yield json.dumps(feature, ensure_ascii=False, allow_nan=False)
 
 
-def _geometry(outline: Polygon) -> dict[str, Any]:
-    parts = [[_closed(ring) for ring in part] for part in outline.parts]
+def _geometry(outline: Polygon, offset: tuple[int, int]) -> dict[str, Any]:
+    parts = [[_closed(ring, offset) for ring in part] for part in outline.parts]
     if len(parts) == 1:
         return {"type": "Polygon", "coordinates": parts[0]}
     return {"type": "MultiPolygon", "coordinates": parts}
 
 
-def _closed(ring: np.ndarray) -> list[list[int]]:
-    return np.concatenate((ring, ring[:1])).astype(np.int64).tolist()
+def _closed(ring: np.ndarray, offset: tuple[int, int]) -> list[list[int]]:
+    return (np.concatenate((ring, ring[:1])).astype(np.int64) + offset[::-1]).tolist()
 
 
 def _measured(table: pd.DataFrame | None, numbers: list[int]) -> dict[int, dict[str, float]]:

@@ -5,6 +5,9 @@ Each is built as `Network(dims, in_channels, classes, *, ...)` for signals, imag
 their maps.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from hypercolumn.networks.feature_pyramid import FeaturePyramid
@@ -27,6 +30,18 @@ STAGED: dict[str, type[nn.Module]] = {
 map of scores whose shape follows from the input's, no receptive field and no tiles, and a contract of their own.
 """
 
+
+def build_network(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """A network by its name and the plain arguments that a plan and a weights sheet keep.
+
+    >>> build_network("unet", {"dims": 1, "in_channels": 1, "classes": 2, "width": 4, "depth": 1}).dims
+    1
+    """
+    if name not in STAGED:
+        return NETWORKS[name](**arguments)
+    return STAGED[name](**{**arguments, "settings": MaskRCNNSettings(**arguments["settings"])})
+
+
 __all__ = [
     "NETWORKS",
     "STAGED",
@@ -36,6 +51,7 @@ __all__ = [
     "MaskRCNNSettings",
     "ResNet",
     "UNet",
+    "build_network",
     "describe",
     "region_align",
 ]

@@ -10,13 +10,14 @@ import json
 from pathlib import Path
 
 from hypercolumn.data import NumberTarget
-from hypercolumn.errors import UsageError
+from hypercolumn.errors import NetworkError, UsageError
 from hypercolumn.inference.export import Exported, export_onnx
 from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.external import load_ensemble
 from hypercolumn.study.progress import Watcher
 from hypercolumn.study.run import Run
 from hypercolumn.study.study import Study
+from hypercolumn.tasks import Detection
 
 STANDARDIZED = {
     "image": "by channel, subtract the middle and divide by a quarter of the range from the image's own 0.1th to its "
@@ -44,6 +45,12 @@ def export_run(folder: Path, out: Path, *, fold: str | None, watcher: Watcher) -
         watcher.stage(f"writing {name}")
         [member] = load_ensemble(run, fold=name, memory_bytes=2**31).members
         notes = said | {"fold": name, "normalization": _words(member.normalization)}
+        if isinstance(member.task, Detection):
+            raise NetworkError(
+                "a Mask R-CNN is not one function of its image, which is what an ONNX file holds",
+                why="boxes are chosen between its stages",
+                fix="use hypercolumn predict, or train with network: unet",
+            )
         network, answer = member.predictor.network, member.task.probabilities
         written.append(export_onnx(network, out / f"{_file(name)}.onnx", answer=answer, notes=notes))
     return written

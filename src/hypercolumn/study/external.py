@@ -95,9 +95,8 @@ def predict_files(
     bad file does not end the batch.
 
     precision: "float32", in which the run was scored, or "auto", the fastest here that stays within 3 % of its largest
-    output. Images of `large_from` samples and more never come into memory whole (`large`), and are written as label
-    images alone. The inputs are never written beside. Returns what was written, and the errors of the files that were
-    set aside.
+    output. Images of `large_from` samples and more never come into memory whole (`large`). The inputs are never written
+    beside. Returns what was written, and the errors of the files that were set aside.
     """
     run = Run.open(folder)
     asked = Study.read(run.folder / "study.yaml").asked
@@ -118,7 +117,7 @@ def predict_files(
         try:
             if model.dense and prod(read_header(paths).space) >= large_from:
                 with opened_image(paths) as opened:
-                    written.append(predict_opened(opened, model, out / f"{name}.tif"))
+                    written += predict_opened(opened, model, out / f"{name}.tif", named=named)
                 continue
             sample = read_image(paths)
             probabilities = model.probabilities(sample.array)

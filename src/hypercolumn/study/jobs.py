@@ -15,7 +15,7 @@ from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, Prepared
 from hypercolumn.study.plan import Plan, build_task
 from hypercolumn.study.study_file import StudyFile
-from hypercolumn.tasks import Task, group_sampling_weights, sampling_weights
+from hypercolumn.tasks import Detection, Task, group_sampling_weights, sampling_weights
 from hypercolumn.training import Examples, Memory, Schedule
 
 
@@ -36,7 +36,7 @@ class FoldJob:
     network: nn.Module | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> Task | Detection:
         return build_task(self.plan.task)
 
     def build(self) -> nn.Module:
@@ -46,15 +46,16 @@ class FoldJob:
     def examples(self, pieces: tuple[Piece, ...], *, augmented: bool) -> Examples:
         """The windows of one side."""
         task, material = self.task, self.material
+        prepared = Prepared(material, self.normalization, self.plan.border, isinstance(task, Detection))
         limit = int(self.asked.training.memory * 2**30)
         return Examples(
             pieces=pieces,
-            read=Memory(Prepared(material, self.normalization, self.plan.border), limit_bytes=limit),
+            read=Memory(prepared, limit_bytes=limit),
             shapes=tuple(material.shape(piece) for piece in pieces),
             window=self.plan.window,
             seed=self.asked.seed,
             pipeline=_pipeline(self.plan, self.asked) if augmented else None,
-            labels=None if material.dense else Encoded(material, task),
+            labels=None if isinstance(task, Detection) or material.dense else Encoded(material, task),
         )
 
     def sampling(self, examples: Examples) -> tuple[float, ...] | None:

@@ -6,23 +6,28 @@ Nothing the size of the image is ever in memory. The percentiles by which an ima
 `Normalization` takes of the whole, read band by band. Objects are told apart in windows (`label_tiles`), so that one
 that crosses from window to window is whole and counted once. What lies on disk in between is in the folder of the
 results and goes when they are written: four bytes a sample and class, and four for objects. An image is predicted as it
-lies, also where the study asks for the mean over its mirrorings.
+lies, also where the study asks for the mean over its mirrorings. Networks that find objects themselves are asked window
+by window.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from hypercolumn.data import Header, OpenedImage, WindowGrid, write_labels
-from hypercolumn.inference import label_tiles
+from hypercolumn.data import Box, Header, OpenedImage, WindowGrid, write_labels
+from hypercolumn.inference import Predictor, label_tiles
 from hypercolumn.inference.prediction import Progress
 from hypercolumn.preprocessing import SAMPLED, Normalization
+from hypercolumn.study.large_objects import write_large_objects
 from hypercolumn.study.objects import ObjectSettings
 from hypercolumn.study.predicting import Ensemble, Trained
+from hypercolumn.tasks import Detection
+from hypercolumn.tasks.detections import mean_of_planes
 
 FROM_SAMPLES = 1 << 26
 """From so many samples on (8,192 x 8,192) an image is not taken into memory."""
@@ -70,29 +75,72 @@ class Scratch:
 
 
 def predict_opened(
-    image: OpenedImage, model: Trained | Ensemble, path: Path, *, progress: Progress = lambda share: None
-) -> Path:
-    """Write the classes, or the objects, of an opened image as a tiled TIFF `path`. Memory does not grow with it."""
+    image: OpenedImage,
+    model: Trained | Ensemble,
+    path: Path,
+    *,
+    named: str = "object",
+    progress: Progress = lambda share: None,
+) -> list[Path]:
+    """Write the classes, or the objects, of an opened image as a tiled TIFF `path`; beside it the table of objects and
+    their polygons. Memory does not grow with the image.
+    """
     header = image.header
     members = model.members if isinstance(model, Ensemble) else (model,)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".hypercolumn-") as folder:
-        total = Scratch(Path(folder) / "probabilities", (members[0].task.channels, *header.space), np.float32)
-        for number, member in enumerate(members):
-            standardized = StandardizedImage(image, member.normalization)
-            share = _part(progress, number, len(members) + 1)
-            for place, logits in member.predictor.pieces(standardized, progress=share):
-                total[place] += member.probabilities_of(logits) / len(members)
-        labels = _labels(total, model.settings, header, Path(folder))
+        said: Callable[[Box], np.ndarray]
+        task = members[0].task
+        if isinstance(task, Detection):
+            said = _found_in(image, members)
+        else:
+            total = Scratch(Path(folder) / "probabilities", (task.channels, *header.space), np.float32)
+            for number, member in enumerate(members):
+                assert isinstance(member.predictor, Predictor)
+                standardized = StandardizedImage(image, member.normalization)
+                share = _part(progress, number, len(members) + 1)
+                for place, logits in member.predictor.pieces(standardized, progress=share):
+                    total[place] += member.probabilities_of(logits) / len(members)
+            said = partial(_cut, total)
+        if model.settings is None:
+            labels = _classes(said, header, Path(folder))
+        else:
+            touching = isinstance(task, Detection) or model.settings.instances.height is not None
+            labels = _objects(said, model.settings, header, Path(folder), touching=touching)
         progress(1.0)
-        return write_labels(path, labels, spacing=header.spacing, unit=header.unit)
+        written = [write_labels(path, labels, spacing=header.spacing, unit=header.unit)]
+        if model.settings is not None and len(header.space) == 2:
+            written += write_large_objects(labels, image, path.with_suffix(""), named=named)
+        return written
 
 
-def _labels(total: Scratch, settings: ObjectSettings | None, header: Header, folder: Path) -> Scratch:
-    if settings is None:
-        classes = Scratch(folder / "classes", header.space, np.uint8)
-        for start, stop in bands(header.space):
-            classes[start:stop] = total[:, start:stop].argmax(0)
-        return classes
+def _cut(total: Scratch, box: Box) -> np.ndarray:
+    """What networks said of a box."""
+    return total[(slice(None), *(slice(start, stop) for start, stop in box))]
+
+
+def _found_in(image: OpenedImage, members: Sequence[Trained]) -> Callable[[Box], np.ndarray]:
+    """What networks say of a box that find objects themselves."""
+    seen = [(member, StandardizedImage(image, member.normalization)) for member in members]
+
+    def planes(box: Box) -> np.ndarray:
+        place = (slice(None), *(slice(start, stop) for start, stop in box))
+        each = [member.predictor(standardized[place]) for member, standardized in seen]
+        return mean_of_planes(each) if len(each) > 1 else each[0]
+
+    return planes
+
+
+def _classes(said: Callable[[Box], np.ndarray], header: Header, folder: Path) -> Scratch:
+    classes = Scratch(folder / "classes", header.space, np.uint8)
+    rest = tuple((0, length) for length in header.space[1:])
+    for start, stop in bands(header.space):
+        classes[start:stop] = said(((start, stop), *rest)).argmax(0)
+    return classes
+
+
+def _objects(
+    said: Callable[[Box], np.ndarray], settings: ObjectSettings, header: Header, folder: Path, *, touching: bool
+) -> Scratch:
     objects = Scratch(folder / "objects", header.space, np.uint32)
     grid = WindowGrid.cover(
         header.space,
@@ -101,12 +149,11 @@ def _labels(total: Scratch, settings: ObjectSettings | None, header: Header, fol
     )
     of_any_size = settings.of_any_size()
 
-    def label(box: tuple[tuple[int, int], ...]) -> np.ndarray:
-        here = total[(slice(None), *(slice(start, stop) for start, stop in box))]
-        return of_any_size.objects(here, header.spacing, header.unit)
+    def label(box: Box) -> np.ndarray:
+        return of_any_size.objects(said(box), header.spacing, header.unit)
 
     smallest = settings.smallest_samples(header.spacing)
-    label_tiles(label, objects, grid=grid, touching=settings.instances.height is not None, smallest=smallest)
+    label_tiles(label, objects, grid=grid, touching=touching, smallest=smallest)
     return objects
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hypercolumn.data import Box, Cohort, Header, NumberTarget, Piece, Target, read_image, read_labels, within
-from hypercolumn.data.instance_map import as_instances
+from hypercolumn.data.instance_map import as_instances, with_small_numbers
 from hypercolumn.preprocessing import Normalization
 
 DENSE = ("mask", "instances")
@@ -103,17 +103,21 @@ class Material:
 class Prepared:
     """Records as the network takes them, standardized float32 and class indices; can cross process borders.
 
-    Where `border` says how much gaps between objects weigh, the answer is (2, *space): class indices, and weights.
+    Where `border` says how much gaps between objects weigh, the answer is (2, *space): class indices, and weights. For
+    a network that finds `objects` itself the answer are their numbers.
     """
 
     material: Material
     normalization: Normalization
     border: Mapping[str, float] = field(default_factory=dict)
+    objects: bool = False
 
     def __call__(self, record: str) -> tuple[np.ndarray, np.ndarray | None]:
         image = self.normalization.apply(self.material.image(record))
         if not self.material.dense:
             return image, None
+        if self.objects:
+            return image, with_small_numbers(self.material.instances(record)).astype(np.int64)
         mask = self.material.mask(record)
         if not self.border:
             return image, mask.astype(np.int64)

@@ -22,11 +22,13 @@ from hypercolumn.data import Header, Piece, Sample, measure_objects, write_geojs
 from hypercolumn.data.writing import write_json
 from hypercolumn.errors import DataError
 from hypercolumn.study.material import Material, in_box
-from hypercolumn.tasks.instance_fit import PredictedImage, fit_instances
-from hypercolumn.tasks.instances import InstanceSettings, instances, sample_size
+from hypercolumn.tasks.instance_fit import PredictedImage, fit_instances, fit_scores
+from hypercolumn.tasks.instances import InstanceSettings, instances, numbered, sample_size
 
 MOST = 32
 """At most so many images are fitted on, evenly spaced over the side."""
+PLANES = 3
+"""What a network says that finds objects itself: background, object, and its number."""
 BINARY = (0.5,)
 """Where a baseline only says yes or no, every threshold of the foreground gives the same."""
 
@@ -39,14 +41,17 @@ class ObjectSettings:
     unit: str | None = None
 
     def objects(self, probabilities: np.ndarray, spacing: Sequence[float] | None, unit: str | None) -> np.ndarray:
-        """The object numbers (*space), uint32, from probabilities (class, *space)."""
+        """The object numbers (*space), uint32, from probabilities (class, *space), or from planes with numbers."""
         if self.unit is not None and unit != self.unit:
             raise DataError(
                 f"the image has {'a spacing in ' + unit if unit else 'no spacing'}, objects were learnt in {self.unit}",
                 why="how large an object is and how far apart two are decides whether they are one",
                 fix=f"give images with their spacing in {self.unit}",
             )
-        return instances(probabilities[1], self.instances, spacing=spacing if self.unit is not None else None)
+        spacing = spacing if self.unit is not None else None
+        if len(probabilities) == PLANES:
+            return numbered(probabilities, self.instances, spacing=spacing)
+        return instances(probabilities[1], self.instances, spacing=spacing)
 
     def of_any_size(self) -> "ObjectSettings":
         """The same, where what is too small is left out later."""
@@ -76,7 +81,8 @@ def fit_objects(
     """Fit the settings on pieces that were not learnt from, and write them into the folder of the fold."""
     unit = common_unit(material.headers.values())
     chosen = spaced(pieces, MOST)
-    fitted = fit_instances([_predicted(probabilities, material, piece, unit) for piece in chosen])
+    images = [_predicted(probabilities, material, piece, unit) for piece in chosen]
+    fitted = fit_scores(images) if any(image.numbers is not None for image in images) else fit_instances(images)
     found = ObjectSettings(fitted.settings, unit)
     write_json(
         {"settings": found.to_dict(), "average precision": fitted.average_precision, "images": len(chosen)},
@@ -150,4 +156,5 @@ def _predicted(
 ) -> PredictedImage:
     given = in_box(probabilities(material.image(piece.record)), piece.box)
     truth = in_box(material.instances(piece.record), piece.box)
-    return PredictedImage(truth, given[1], spacing=material.headers[piece.record].spacing if unit else None)
+    spacing = material.headers[piece.record].spacing if unit else None
+    return PredictedImage(truth, given[1], spacing=spacing, numbers=given[2] if len(given) == PLANES else None)

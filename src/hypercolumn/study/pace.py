@@ -14,8 +14,10 @@ from pathlib import Path
 import torch
 
 from hypercolumn.inference import Precision, choose
+from hypercolumn.inference.precision import has_bfloat16_units
 from hypercolumn.study.jobs import FoldJob
 from hypercolumn.study.plan import Choice, Plan
+from hypercolumn.tasks import Detection
 from hypercolumn.training import LOOKS, Schedule, seconds_a_step, steps_for
 
 WIDTHS = (32, 24, 16)
@@ -102,6 +104,10 @@ def _precision(job: FoldJob) -> Precision:
     if wanted != "auto":
         return Precision(wanted, channels_last=wanted == "bfloat16", reason="the study file says so")
     network, task = job.build(), job.task
+    if isinstance(task, Detection):
+        if has_bfloat16_units():
+            return Precision("bfloat16", channels_last=True, reason="this processor multiplies bfloat16 in hardware")
+        return Precision(channels_last=True, reason="this processor has no units for bfloat16")
     training = job.examples(job.fold.training, augmented=False)
     drawn = [training.plain(index % len(training)) for index in range(min(4, job.plan.batch))]
     images, targets = torch.stack([one.image for one in drawn]), torch.stack([one.target for one in drawn])

@@ -5,8 +5,8 @@ the receptive field fits, and says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from math import prod
+from dataclasses import asdict, dataclass, field, replace
+from math import log2, prod
 from typing import Any
 
 from torch import nn
@@ -14,11 +14,20 @@ from torch import nn
 from hypercolumn.convolution import receptive_field
 from hypercolumn.data import NumberTarget, Target
 from hypercolumn.errors import SplitError
-from hypercolumn.networks import NETWORKS
+from hypercolumn.networks import NETWORKS, STAGED, MaskRCNNSettings, build_network
 from hypercolumn.study.fingerprint import Fingerprint, ObjectForm
 from hypercolumn.study.material import DENSE, Material
 from hypercolumn.study.study_file import TrainingSection
-from hypercolumn.tasks import Classification, Regression, Segmentation, Task, class_weights
+from hypercolumn.tasks import (
+    Anchors,
+    Classification,
+    Detection,
+    DetectionSettings,
+    Regression,
+    Segmentation,
+    Task,
+    class_weights,
+)
 from hypercolumn.training.chance import Stream, seed_torch
 
 LARGEST_WINDOW = {1: 4096, 2: 256, 3: 64}
@@ -33,6 +42,8 @@ FEW_RECORDS, ELASTIC_FROM = 40, 100
 """Fewer records than this are bent as U-Net bends them, where an axis has so many samples."""
 CONVEX, FEW_TOUCH = 0.85, 0.05
 """From this solidity on a watershed of the distance parts objects, and below this share of touching it need not."""
+MOST_OBJECTS, LEAST_ANCHOR = 200, 8.0
+"""A light Mask R-CNN answers up to 400 objects an image; its finest map has a place every 4 samples."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 
@@ -72,7 +83,7 @@ class Plan:
     def build(self, seed: int) -> nn.Module:
         """The network with its first weights, which depend on the seed alone."""
         seed_torch(seed, Stream.WEIGHTS)
-        return NETWORKS[self.network](**self.arguments)
+        return build_network(self.network, self.arguments)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -83,8 +94,11 @@ class Plan:
         return cls(**{**saved, "window": tuple(saved["window"]), "choices": choices})
 
 
-def build_task(record: Mapping[str, Any]) -> Task:
+def build_task(record: Mapping[str, Any]) -> Task | Detection:
     """The task that a plan (or a weights sheet) describes."""
+    if record["name"] == "detection":
+        settings = replace(DetectionSettings.light(), anchors=Anchors(tuple(record["anchors"])))
+        return Detection(tuple(record["classes"]), settings=settings)
     arguments = {
         key: tuple(value) if isinstance(value, list) else value for key, value in record.items() if key != "name"
     }
@@ -120,22 +134,21 @@ def make_plan(
         choices.append(Choice(what, shown or str(value), why))
         return value
 
-    name = choose(
-        "network",
-        wanted.network,
-        "unet" if dense else "resnet",
-        "each sample gets a class of its own: an encoder and a decoder with skips"
-        if dense
-        else "one answer for a whole record: residual stages and a global mean",
-    )
+    name = choose("network", wanted.network, *_network(seen, wanted, dense=dense, by_region=by_region))
     window = choose("window", wanted.window, *_window(seen, dense=dense))
     if isinstance(target, NumberTarget):
         balanced, task_record = False, _number(seen, target, choices)
+    elif name in STAGED:
+        balanced, task_record = False, _detection(seen, target, choices)
     else:
         balanced, task_record = _imbalance(seen, target, wanted, choose)
     task = build_task(task_record)
     normalization = _normalization(seen, wanted, by_region, choose)
-    arguments = _network_arguments(name, seen, target, wanted, window, task.channels, sees_at_most, choose)
+    if isinstance(task, Detection):
+        light = asdict(MaskRCNNSettings.light())
+        arguments = {"dims": 2, "in_channels": seen.channels, "classes": len(task.classes), "settings": light}
+    else:
+        arguments = _network_arguments(name, seen, target, wanted, window, task.channels, sees_at_most, choose)
     if own_network is not None:
         name, arguments = "own", {}
         _check_sight(own_network, seen.dims, sees_at_most)
@@ -148,12 +161,15 @@ def make_plan(
         f"about {SAMPLES_A_STEP[seen.dims]:,} samples a step keep two cores busy without filling memory",
     )
     rate = choose(
-        "learning_rate", wanted.learning_rate, 3e-3 if dense else 1e-3, "AdamW with warm-up and a cosine to zero"
+        "learning_rate",
+        wanted.learning_rate,
+        3e-3 if dense and name not in STAGED else 1e-3,
+        "AdamW with warm-up and a cosine to zero",
     )
     augmentation = _augmentation(seen, target, choices)
-    border = _border(seen, wanted, choose) if target.kind == "instances" else {}
+    border = _border(seen, wanted, choose) if target.kind == "instances" and name not in STAGED else {}
     if seen.form is not None:
-        choices.insert(1, _way_to_objects(seen.form))
+        choices.insert(1, _way_to_objects(seen.form, name))
     if wanted.devices * wanted.nodes > 1:
         choices.append(
             Choice(
@@ -242,17 +258,47 @@ def _augmentation(seen: Fingerprint, target: Target, choices: list[Choice]) -> d
     return found
 
 
-def _way_to_objects(form: ObjectForm) -> Choice:
-    """How objects are told apart, and where another way would serve better."""
+def _network(seen: Fingerprint, wanted: TrainingSection, *, dense: bool, by_region: bool) -> tuple[str, str]:
+    """The kind of network for the answer, and for the objects where there are any, with the reason."""
+    if not dense:
+        return "resnet", "one answer for a whole record: residual stages and a global mean"
+    alone = wanted.devices * wanted.nodes == 1 and not by_region and not wanted.test_time_flips
+    if seen.dims == 2 and seen.form is not None and _waisted(seen.form) and seen.form.count <= MOST_OBJECTS and alone:
+        return "mask_rcnn", "objects of such a form are found one by one, each with a mask of its own"
+    return "unet", "each sample gets a class of its own: an encoder and a decoder with skips"
+
+
+def _waisted(form: ObjectForm) -> bool:
+    """Whether a watershed would part objects wrongly: they touch, and are narrow where they are one."""
+    return form.solidity < CONVEX and form.touching >= FEW_TOUCH
+
+
+def _way_to_objects(form: ObjectForm, network: str) -> Choice:
+    """How objects are told apart, by what they look like."""
     seen = (
         f"a record holds {form.count:.0f} objects of about {form.diameter:.0f} samples, {form.touching:.0%} of them "
         f"touch another, and one fills {form.solidity:.0%} of its convex hull"
     )
-    if form.solidity >= CONVEX or form.touching < FEW_TOUCH:
-        why = "what is round comes apart where it is narrow" if form.touching >= FEW_TOUCH else "they hardly touch"
-        return Choice("objects", "U-Net, then a watershed of the distance", f"{seen}: {why}")
-    why = "a watershed cuts such forms at their waists; a Mask R-CNN (hypercolumn.tasks.Detection) may part them better"
-    return Choice("objects", "U-Net, then a watershed of the distance", f"{seen}: {why}")
+    if _waisted(form):
+        why = f"{seen}: a watershed cuts such forms at their waists"
+    else:
+        why = f"{seen}: {'they hardly touch' if form.touching < FEW_TOUCH else 'what is round comes apart at a waist'}"
+    way = "U-Net, then a watershed of the distance"
+    if network in STAGED:
+        way = "Mask R-CNN, each by a box and a mask of its own"
+    elif _waisted(form):
+        why += "; network: mask_rcnn may part them better"
+    return Choice("objects", way, why)
+
+
+def _detection(seen: Fingerprint, target: Target, choices: list[Choice]) -> dict[str, Any]:
+    """The task of a network that finds objects itself: its anchors are those sizes that the objects have."""
+    diameter = seen.form.diameter if seen.form is not None else 2 * LEAST_ANCHOR
+    least = max(LEAST_ANCHOR, 2.0 ** round(log2(max(diameter, 1.0) / 2)))
+    sizes = [least * 2**level for level in range(4)]
+    shown = ", ".join(f"{size:g}" for size in sizes)
+    choices.append(Choice("anchors", f"{shown} samples", f"a median object is {diameter:.0f} samples wide"))
+    return {"name": "detection", "classes": tuple(target.classes[1:]), "anchors": sizes}  # type: ignore[union-attr]
 
 
 def _border(seen: Fingerprint, wanted: TrainingSection, choose: Any) -> dict[str, float]:

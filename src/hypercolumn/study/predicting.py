@@ -23,12 +23,14 @@ from hypercolumn.evaluation import (
     segmentation_row,
 )
 from hypercolumn.inference import Predictor, mean_over_symmetries
-from hypercolumn.networks import NETWORKS
+from hypercolumn.inference.detector import Detector
+from hypercolumn.networks import NETWORKS, STAGED, build_network
 from hypercolumn.preprocessing import Normalization
 from hypercolumn.study.material import Material, in_box
 from hypercolumn.study.objects import ObjectSettings, middle
 from hypercolumn.study.plan import build_task
-from hypercolumn.tasks import Task
+from hypercolumn.tasks import Detection, Task
+from hypercolumn.tasks.detections import above, mean_of_planes
 from hypercolumn.training import load_weights
 
 
@@ -36,8 +38,8 @@ from hypercolumn.training import load_weights
 class Trained:
     """A network with what it needs to be used: its normalization, its task, and its tiles, worked out once a shape."""
 
-    predictor: Predictor
-    task: Task
+    predictor: Predictor | Detector
+    task: Task | Detection
     normalization: Normalization
     dense: bool
     settings: ObjectSettings | None = None
@@ -45,12 +47,14 @@ class Trained:
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Probabilities (class, *space) of a raw image (channel, *space), or (class,) for one answer a record; a number
-        itself as (1,), in its own unit.
+        itself as (1,), in its own unit; planes (3, y, x) where the network finds objects itself.
         """
         prepared = self.normalization.apply(image)
         return mean_over_symmetries(self._answer, prepared) if self.flips else self._answer(prepared)
 
     def _answer(self, prepared: np.ndarray) -> np.ndarray:
+        if isinstance(self.predictor, Detector):
+            return self.predictor(prepared)
         if self.dense:
             return self.probabilities_of(self.predictor(prepared))
         network = self.predictor.network.eval()
@@ -59,6 +63,7 @@ class Trained:
 
     def probabilities_of(self, logits: np.ndarray) -> np.ndarray:
         """The same from what the network gave (class, *space)."""
+        assert not isinstance(self.task, Detection)
         return self.task.probabilities(torch.from_numpy(logits)[None])[0].numpy()
 
 
@@ -76,13 +81,13 @@ def load_trained(
     """
     tensors, sheet = load_weights(folder / "weights.safetensors", sha256=sha256)
     if network is None:
-        if sheet["network"] not in NETWORKS:
+        if sheet["network"] not in {*NETWORKS, *STAGED}:
             raise WeightsError(
                 "these weights belong to a network of your own",
                 where=folder.name,
                 fix="open the run in Python and give the module: run.predict(images, network=module)",
             )
-        network = NETWORKS[sheet["network"]](**sheet["arguments"])
+        network = build_network(sheet["network"], sheet["arguments"])
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
@@ -90,8 +95,12 @@ def load_trained(
             "the weights do not fit the network", where=folder.name, why=str(error).splitlines()[0]
         ) from None
     task = build_task(sheet["task"])
-    dense = sheet["task"]["name"] == "segmentation"
-    predictor = Predictor(network, memory_bytes=memory_bytes, precision=precision)
+    dense = sheet["task"]["name"] in {"segmentation", "detection"}
+    predictor: Predictor | Detector
+    if isinstance(task, Detection):
+        predictor = Detector(network, task)
+    else:
+        predictor = Predictor(network, memory_bytes=memory_bytes, precision=precision)
     normalization = Normalization.from_dict(sheet["normalization"])
     flips = bool(sheet.get("test_time_flips"))
     return Trained(predictor, task, normalization, dense, ObjectSettings.read(folder), flips)
@@ -104,7 +113,10 @@ class Ensemble:
     members: tuple[Trained, ...]
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
-        return np.mean([member.probabilities(image) for member in self.members], axis=0)
+        each = [member.probabilities(image) for member in self.members]
+        if isinstance(self.members[0].task, Detection):
+            return mean_of_planes(each) if len(each) > 1 else each[0]
+        return np.mean(each, axis=0)
 
     @property
     def dense(self) -> bool:
@@ -117,8 +129,10 @@ class Ensemble:
         return middle(found) if found else None
 
 
-def decode(task: Task, probabilities: np.ndarray) -> np.ndarray:
+def decode(task: Task | Detection, probabilities: np.ndarray) -> np.ndarray:
     """The answer that follows from probabilities (class, ...)."""
+    if isinstance(task, Detection):
+        return (above(probabilities, 0.5) > 0).astype(np.int64)
     return task.decode(torch.from_numpy(probabilities)[None])[0].numpy()
 
 
@@ -165,6 +179,7 @@ def row_of(
     if material.dense:
         header = material.headers[piece.record]
         truth = in_box(material.mask(piece.record), piece.box)
+        planes, probabilities = probabilities, probabilities[: len(material.classes)]
         predicted = probabilities.argmax(0) if decided is None else decided
         row = segmentation_row(
             truth, predicted, probabilities, classes=material.classes, spacing=header.spacing, spacing_unit=header.unit
@@ -173,7 +188,7 @@ def row_of(
             return row
         assert settings is not None
         objects = in_box(material.instances(piece.record), piece.box)
-        return row | instance_row(objects, settings.objects(probabilities, header.spacing, header.unit))
+        return row | instance_row(objects, settings.objects(planes, header.spacing, header.unit))
     if not material.classes:
         return regression_row(float(material.label(piece.record)), float(probabilities[0]))
     return classification_row(material.label(piece.record), np.clip(probabilities, 0, 1))

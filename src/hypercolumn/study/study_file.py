@@ -128,7 +128,7 @@ class TrainingSection(_Strict):
 
     minutes: Annotated[float, Field(gt=0)] | None = 10.0
     steps: Annotated[int, Field(ge=1)] | None = None
-    network: Literal["auto", "unet", "resnet"] = "auto"
+    network: Literal["auto", "unet", "resnet", "mask_rcnn"] = "auto"
     width: Annotated[int, Field(ge=4)] | Literal["auto"] = "auto"
     depth: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     window: tuple[Annotated[int, Field(ge=1)], ...] | Literal["auto"] = "auto"
@@ -182,9 +182,22 @@ class StudyFile(_Strict):
             raise ValueError(f"split.kind: {self.split.kind} keeps whole sites apart: say generalises_to: site")
         if self.target.kind == "number" and self.training.imbalance not in {"auto", "none"}:
             raise ValueError(f"training.imbalance: {self.training.imbalance} weighs classes, and a number has none")
+        if self.training.network == "mask_rcnn":
+            self._finds_objects()
         if columns.target is None:
             raise ValueError("data.columns.target is needed: the column with the labels or the label images")
         return self
+
+    def _finds_objects(self) -> None:
+        """What a Mask R-CNN needs."""
+        if self.target.kind != "instances":
+            raise ValueError(f"training.network: mask_rcnn finds objects, and target.kind is {self.target.kind}")
+        if self.split.kind == "regions":
+            raise ValueError("training.network: mask_rcnn has no receptive field that a gap could be measured by")
+        if self.training.devices * self.training.nodes > 1:
+            raise ValueError("training.network: mask_rcnn is trained by one process")
+        if self.training.test_time_flips:
+            raise ValueError("training.network: mask_rcnn numbers objects, of which mirrorings have no mean")
 
     @field_validator("checklist")
     @classmethod

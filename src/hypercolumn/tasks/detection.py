@@ -17,7 +17,7 @@ image are its own, so that two processes with half a batch each agree with one t
 """
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -84,6 +84,18 @@ class Detection:
                 fix="read the annotations with the classes of the task, in its order",
             )
         return DetectionTarget.of(target)
+
+    def losses(self, network: StagedNetwork, images: Tensor, targets: Tensor, *, generator: torch.Generator) -> Tensor:
+        """One loss an example (batch,); targets (batch, y, x) number objects of the first class, -1 lies outside.
+
+        What lies outside was mirrored: it is left out of account.
+        """
+        encoded = []
+        for one in targets:
+            numbers = one.cpu().numpy()
+            outside = torch.from_numpy(outside_boxes(numbers < 0)).float()
+            encoded.append(replace(self.encode(np.maximum(numbers, 0)), ignored=outside).to(images.device))
+        return self.loss(network, images, encoded, generator=generator).total
 
     def loss(
         self,
@@ -311,6 +323,32 @@ class _Regions:
 def _by_image(levels: Sequence[Tensor]) -> list[list[Tensor]]:
     """By level (batch, ...) to by image."""
     return [[level[place] for level in levels] for place in range(len(levels[0]))]
+
+
+def outside_boxes(outside: np.ndarray, *, smallest: int = 8) -> np.ndarray:
+    """Boxes (region, 4) that cover what is True in (y, x), by halving; what is left below `smallest` is dropped.
+
+    >>> outside_boxes(np.pad(np.ones((16, 16), dtype=bool), ((0, 0), (16, 0))))
+    array([[16.,  0., 32., 16.]])
+    """
+    found: list[tuple[int, int, int, int]] = []
+
+    def cover(y0: int, y1: int, x0: int, x1: int) -> None:
+        part = outside[y0:y1, x0:x1]
+        if part.all():
+            found.append((x0, y0, x1, y1))
+        elif part.any() and max(part.shape) > smallest:
+            if y1 - y0 > x1 - x0:
+                middle = (y0 + y1) // 2
+                cover(y0, middle, x0, x1)
+                cover(middle, y1, x0, x1)
+            else:
+                middle = (x0 + x1) // 2
+                cover(y0, y1, x0, middle)
+                cover(y0, y1, middle, x1)
+
+    cover(0, outside.shape[0], 0, outside.shape[1])
+    return np.array(found, dtype=np.float64).reshape(-1, 4)
 
 
 def _shape(images: Tensor) -> tuple[int, int]:

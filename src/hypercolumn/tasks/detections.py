@@ -4,8 +4,15 @@
 
 Boxes are gone through in the order given, the best score first, and a pixel stays with the first that takes it: an
 instance map has room for one object a pixel. The interpolation is two small products, rows times mask times columns.
+
+    planes (3, y, x)      1 - score | score | number        of the object that has the pixel; 1, 0, 0 where none has
+
+Planes are what a network with stages says of each pixel, as probabilities of the background and of an object with the
+object's number beside them. As the better score has a pixel, objects below a score can be left out afterwards without
+another taking their place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +40,69 @@ class Detections:
         if self.masks is None:
             raise LabelError("these objects have boxes alone", fix="decode with a task that has masks")
         return paste(self.boxes, self.masks, self.shape)
+
+    def planes(self) -> np.ndarray:
+        """What is said of each pixel: (3, y, x), float32."""
+        numbers = self.instance_map()
+        scores = np.concatenate([[0.0], self.scores])[numbers]
+        return np.stack([1 - scores, scores, numbers]).astype(np.float32)
+
+
+def above(planes: np.ndarray, score: float) -> np.ndarray:
+    """The object numbers (y, x) of planes whose score is at least so high, uint32.
+
+    >>> above(np.array([[[0.1, 0.6, 1.0]], [[0.9, 0.4, 0.0]], [[1.0, 2.0, 0.0]]]), 0.5)
+    array([[1, 0, 0]], dtype=uint32)
+    """
+    return np.where(planes[1] >= score, planes[2], 0).astype(np.uint32)
+
+
+def mean_of_planes(several: Sequence[np.ndarray], *, overlap: float = 0.5) -> np.ndarray:
+    """The planes of several networks as one: an object's score is the mean, with 0 of those that did not find it.
+
+    An object of one network is the same as one of another where their IoU is at least `overlap`; of these the one with
+    the best score gives the pixels.
+    """
+    found = [
+        (score, network, place)
+        for network, planes in enumerate(several)
+        for score, place in _each(planes[2].astype(np.int64), planes[1])
+    ]
+    found.sort(key=lambda one: -one[0])
+    numbers = np.zeros(several[0].shape[1:], dtype=np.int64)
+    totals, seen, sizes = [0.0], [set[int]()], [0]
+    for score, network, place in found:
+        under = np.bincount(numbers[place])
+        under[0] = 0
+        best = int(under.argmax())
+        union = sizes[best] + len(place[0]) - under[best]
+        if under[best] and under[best] / union >= overlap:
+            if network not in seen[best]:
+                totals[best] += score
+                seen[best].add(network)
+            continue
+        free = numbers[place] == 0
+        if not free.any():
+            continue
+        totals.append(score)
+        seen.append({network})
+        sizes.append(int(free.sum()))
+        numbers[place[0][free], place[1][free]] = len(totals) - 1
+    scores = (np.array(totals) / len(several))[numbers]
+    return np.stack([1 - scores, scores, numbers]).astype(np.float32)
+
+
+def _each(numbers: np.ndarray, scores: np.ndarray) -> list[tuple[float, tuple[np.ndarray, np.ndarray]]]:
+    """The score of each object of a map, and its pixels."""
+    places = np.flatnonzero(numbers)
+    places = places[np.argsort(numbers.reshape(-1)[places], kind="stable")]
+    cuts = np.flatnonzero(np.diff(numbers.reshape(-1)[places])) + 1
+    width = numbers.shape[1]
+    return [
+        (float(scores.reshape(-1)[part[0]]), (part // width, part % width))
+        for part in np.split(places, cuts)
+        if len(part)
+    ]
 
 
 def paste(boxes: np.ndarray, masks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -27,6 +27,7 @@ from hypercolumn.tasks.instances import InstanceSettings, basins_of, relief_of, 
 
 FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 HEIGHT_SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
+SCORES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 SIZE_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 
@@ -34,7 +35,8 @@ SIZE_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
 class PredictedImage:
     """One image of the training folds: its true objects, and what a network said; arrays (*space).
 
-    `distance` and `border` are what was learnt beside the foreground, as `instances` takes them.
+    `distance` and `border` are what was learnt beside the foreground, as `instances` takes them. `numbers` are those of
+    a network that finds objects itself, whose scores then are the foreground.
     """
 
     truth: np.ndarray
@@ -42,6 +44,7 @@ class PredictedImage:
     distance: np.ndarray | None = None
     border: np.ndarray | None = None
     spacing: tuple[float, ...] | None = None
+    numbers: np.ndarray | None = None
 
     def basins(self, settings: InstanceSettings) -> Basins:
         return basins_of(self.foreground, settings, distance=self.distance, border=self.border, spacing=self.spacing)
@@ -93,6 +96,54 @@ def fit_instances(
             tried.append((replace(base, height=height, smallest=smallest), value))
     best, value = max(tried, key=lambda one: -1.0 if np.isnan(one[1]) else one[1])
     return FittedInstances(best, value, tuple(tried))
+
+
+def fit_scores(
+    images: Sequence[PredictedImage], *, scores: Sequence[float] = SCORES, size_shares: Sequence[float] = SIZE_SHARES
+) -> FittedInstances:
+    """The least score, and the least size, with which objects that a network found itself have the highest mean AP.
+
+    Raises InvalidArgument where no image holds a true object.
+
+    >>> truth, found = np.array([[1, 1, 0, 0, 2, 2]]), np.array([[1, 1, 0, 3, 2, 2]])
+    >>> score = np.array([[0.9, 0.9, 0.0, 0.2, 0.6, 0.6]])
+    >>> fit_scores([PredictedImage(truth, score, numbers=found)]).settings.foreground
+    0.25
+    """
+    if not any(np.any(image.truth) for image in images):
+        raise InvalidArgument(
+            "images", f"{len(images)} images", why="none holds a true object", fix="give labelled ones"
+        )
+    size = float(np.median(np.concatenate([_true_sizes(image) for image in images])))
+    settings = [
+        InstanceSettings(foreground=score, height=None, smallest=share * size)
+        for score, share in product(scores, size_shares)
+    ]
+    found = np.stack([_precision_of_numbers(image, settings) for image in images], axis=-1)
+    tried = [(one, float(mean_of_defined(row))) for one, row in zip(settings, found, strict=True)]
+    best, value = max(tried, key=lambda one: -1.0 if np.isnan(one[1]) else one[1])
+    return FittedInstances(best, value, tuple(tried))
+
+
+def _true_sizes(image: PredictedImage) -> np.ndarray:
+    truth = np.asarray(image.truth)
+    return np.unique(truth[truth > 0], return_counts=True)[1] * sample_size(image.spacing)
+
+
+def _precision_of_numbers(image: PredictedImage, settings: Sequence[InstanceSettings]) -> np.ndarray:
+    """AP of one image by setting."""
+    assert image.numbers is not None
+    numbers = image.numbers.astype(np.int64)
+    table = contingency(image.truth, numbers)
+    score_of = np.zeros(int(numbers.max(initial=0)) + 1)
+    score_of[numbers.reshape(-1)] = image.foreground.reshape(-1)
+    scores, sizes = score_of[table.predicted], table.predicted_size * sample_size(image.spacing)
+    return np.array(
+        [
+            matches(table.keep((scores >= one.foreground) & (sizes >= one.smallest))).average_precision
+            for one in settings
+        ]
+    )
 
 
 def _typical(images: Sequence[PredictedImage], settings: InstanceSettings) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from scipy import ndimage
 
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
 from hypercolumn.tasks.basins import Basins, flood, painted
+from hypercolumn.tasks.detections import above
 
 _CALL = 500
 """What the distance transform of one more box costs beside its samples, counted in samples."""
@@ -84,6 +85,21 @@ def instances(
         samples, object_of = basins.samples, basins.objects(settings.height)[basins.basin]
     large = np.bincount(object_of) * sample_size(spacing) >= settings.smallest
     return painted(np.shape(foreground), samples, np.where(large[object_of], object_of, -1))
+
+
+def numbered(planes: np.ndarray, settings: InstanceSettings, *, spacing: Sequence[float] | None = None) -> np.ndarray:
+    """An instance map (*space), uint32, from planes (3, *space) of a network that finds objects itself.
+
+    Kept are objects whose score is at least `foreground`, of at least `smallest`; they keep the order of their numbers.
+
+    >>> numbered(np.array([[[0.1, 0.6]], [[0.9, 0.4]], [[1.0, 2.0]]]), InstanceSettings(foreground=0.3, height=None))
+    array([[1, 2]], dtype=uint32)
+    """
+    numbers = above(planes, settings.foreground).astype(np.int64)
+    size = np.bincount(numbers.reshape(-1)) * sample_size(spacing)
+    kept = size >= max(settings.smallest, np.finfo(float).tiny)
+    kept[0] = False
+    return (np.cumsum(kept) * kept)[numbers].astype(np.uint32)
 
 
 def basins_of(

@@ -15,6 +15,7 @@ from torch import nn
 
 from hypercolumn.inference import Precision
 from hypercolumn.tasks import Task
+from hypercolumn.tasks.staged import StagedTask, example_losses, learner
 from hypercolumn.training.examples import Examples
 
 LOOKS = 12
@@ -24,10 +25,16 @@ VALIDATED = 64
 
 
 def seconds_a_step(
-    network: nn.Module, task: Task, training: Examples, *, batch: int, precision: Precision, repeats: int = 5
+    network: nn.Module,
+    task: Task | StagedTask,
+    training: Examples,
+    *,
+    batch: int,
+    precision: Precision,
+    repeats: int = 5,
 ) -> float:
     """The median seconds of one step, drawing its examples included, on a copy of the network."""
-    module = precision.arrange(copy.deepcopy(network)).train()
+    module = learner(precision.arrange(copy.deepcopy(network)), task).train()
     optimiser = torch.optim.AdamW(module.parameters(), lr=1e-6)
     seconds = []
     for repeat in range(repeats + 1):
@@ -36,9 +43,9 @@ def seconds_a_step(
         images = precision.arrange(torch.stack([one.image for one in drawn]))
         targets = torch.stack([one.target for one in drawn])
         with precision.autocast():
-            logits = module(images)
+            losses = example_losses(module, task, images, targets)
         optimiser.zero_grad()
-        task.loss(logits, targets).mean().backward()
+        losses.mean().backward()
         optimiser.step()
         seconds.append(time.perf_counter() - begun)
     return statistics.median(seconds[1:])

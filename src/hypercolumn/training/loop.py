@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from hypercolumn.errors import Interrupted, RunError
 from hypercolumn.inference import Precision
 from hypercolumn.tasks import Task
+from hypercolumn.tasks.staged import StagedTask, example_losses, learner
 from hypercolumn.training.chance import Stream, seed_torch
 from hypercolumn.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, tensors_of
 from hypercolumn.training.examples import Examples
@@ -95,7 +96,7 @@ Watch = Callable[[Moment], None]
 
 def fit(
     network: nn.Module,
-    task: Task,
+    task: Task | StagedTask,
     training: Examples,
     *,
     validation: Examples | None,
@@ -123,7 +124,7 @@ def fit(
         optimiser.load_state_dict(dict(checkpoint.optimiser))
         _lay_out_like_weights(optimiser)
         best, first, progress = dict(checkpoint.best), checkpoint.step, Progress.from_dict(checkpoint.progress)
-    module, optimiser = fabric.setup(network, optimiser)
+    module, optimiser = fabric.setup(learner(network, task), optimiser)
 
     def save(step: int) -> None:
         if fabric.is_global_zero:
@@ -171,25 +172,30 @@ def fit(
 def validation_loss(
     fabric: Fabric,
     module: nn.Module,
-    task: Task,
+    task: Task | StagedTask,
     examples: Examples,
     *,
     precision: Precision,
     batch: int,
     most: int = 64,
 ) -> float:
-    """The mean loss over fixed windows, at most 64 of them spread over the side; every process sees its share."""
+    """The mean loss over fixed windows, at most 64 of them spread over the side; every process sees its share.
+
+    What a task draws at random is drawn alike at each look.
+    """
     chosen = torch.linspace(0, len(examples) - 1, min(most, len(examples))).round().int().tolist()
     mine = chosen[fabric.global_rank :: fabric.world_size]
     total = torch.zeros(2, dtype=torch.float64)
     was_training = module.training
+    seed_torch(0, Stream.DROPOUT)
     module.eval()
     with torch.inference_mode():
         for start in range(0, len(mine), batch):
             drawn = [examples.plain(index) for index in mine[start : start + batch]]
             images, targets, _ = _collate([(one.image, one.target, 1.0) for one in drawn])
-            logits = module(precision.arrange(fabric.to_device(images)))
-            losses = task.loss(logits, fabric.to_device(targets))
+            losses = example_losses(
+                module, task, precision.arrange(fabric.to_device(images)), fabric.to_device(targets)
+            )
             total += torch.tensor([float(losses.double().sum()), len(drawn)], dtype=torch.float64)
     module.train(was_training)
     summed = fabric.all_reduce(total, reduce_op="sum") if fabric.world_size > 1 else total
@@ -200,7 +206,7 @@ def validation_loss(
 def _step(
     fabric: Fabric,
     module: Any,
-    task: Task,
+    task: Task | StagedTask,
     optimiser: Any,
     schedule: Schedule,
     step: int,
@@ -214,7 +220,7 @@ def _step(
         group["lr"] = schedule.rate(step)
     module.train()
     optimiser.zero_grad()
-    losses = task.loss(module(images), targets)
+    losses = example_losses(module, task, images, targets)
     loss = (losses * shares).sum()
     fabric.backward(loss)
     fabric.clip_gradients(module, optimiser, max_norm=schedule.clip, error_if_nonfinite=False)
