@@ -7,12 +7,13 @@ its tables. They all stand in `EXPERIMENTS`; the command line runs them by name.
 from collections.abc import Callable
 
 from hypercolumn.errors import InvalidArgument
-from hypercolumn.experiments import convolution, random_labels, unet
+from hypercolumn.experiments import convolution, pitfalls, random_labels, unet
 from hypercolumn.experiments.outcome import Outcome, Table
 
 EXPERIMENTS: dict[str, Callable[..., Outcome]] = {
     "convolution": convolution.run,
     "unet": unet.run,
+    "pitfalls": pitfalls.run,
     "random-labels": random_labels.run,
 }
 
