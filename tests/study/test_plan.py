@@ -13,7 +13,7 @@ from hypercolumn.networks import MaskRCNN
 from hypercolumn.study.fingerprint import Fingerprint, ObjectForm, object_form
 from hypercolumn.study.plan import Plan, _way_to_objects, build_task, make_plan
 from hypercolumn.study.study_file import TrainingSection
-from hypercolumn.tasks import Detection, Regression
+from hypercolumn.tasks import Classification, Detection, Regression
 
 MASK = MaskTarget(("background", "nucleus"), (0, 1))
 SEEN = Fingerprint(
@@ -176,3 +176,14 @@ def test_small_records_with_one_answer_are_trained_on_at_the_size_at_which_they_
     small = replace(SEEN, median=(28, 30), smallest=(28, 30), object_size=None)
     assert plan(small, ClassTarget(("well", "ill"))).window == (28, 30)
     assert plan(replace(small, median=(2000, 2000)), ClassTarget(("well", "ill"))).window == (512, 512)
+
+
+def test_losses_that_bear_wrong_labels_are_those_of_the_study_file() -> None:
+    target = ClassTarget(("well", "ill"))
+    made = plan(target=target, wanted={"label_smoothing": 0.1, "generalised_cross_entropy": 0.7})
+    task = build_task(json.loads(json.dumps(made.task)))
+    assert isinstance(task, Classification)
+    assert (task.label_smoothing, task.generalised) == (0.1, 0.7)
+    plain = build_task(plan(target=target).task)
+    assert isinstance(plain, Classification)
+    assert (plain.label_smoothing, plain.generalised) == (0.0, None)

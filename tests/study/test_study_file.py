@@ -64,6 +64,8 @@ def test_every_problem_is_said_in_one_pass() -> None:
         (("    patient: patient\n", ""), "patient: none"),
         (("schema: 1", "schema: 2"), "schema"),
         (("name: nuclei", "name: ../nuclei"), "name"),
+        (("schema: 1", "schema: 1\ntraining: {label_smoothing: 0.1}"), "label_smoothing is for classes"),
+        (("schema: 1", "schema: 1\ntraining: {network: mask_rcnn}"), "finds objects"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_in_words(change: tuple[str, str], said: str) -> None:

@@ -340,6 +340,8 @@ def _imbalance(seen: Fingerprint, target: Target, wanted: TrainingSection, choos
         "kind": target.kind,
         "class_weights": weights,
         "focal": gamma,
+        "label_smoothing": wanted.label_smoothing,
+        "generalised": wanted.generalised_cross_entropy,
     }
     return way == "balanced-sampling", record
 

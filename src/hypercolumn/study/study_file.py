@@ -138,6 +138,8 @@ class TrainingSection(_Strict):
     normalization: Literal["auto", "image", "cohort"] = "auto"
     border_weight: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     imbalance: Literal["auto", "none", "class-weights", "focal", "balanced-sampling"] = "auto"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    generalised_cross_entropy: Annotated[float, Field(gt=0, le=1)] | None = None
     augmentation: Annotated[float, Field(ge=0, le=2)] = 1.0
     test_time_flips: bool = False
     patience: Annotated[int, Field(ge=1)] | None = 8
@@ -184,9 +186,19 @@ class StudyFile(_Strict):
             raise ValueError(f"training.imbalance: {self.training.imbalance} weighs classes, and a number has none")
         if self.training.network == "mask_rcnn":
             self._finds_objects()
+        self._bears_noise()
         if columns.target is None:
             raise ValueError("data.columns.target is needed: the column with the labels or the label images")
         return self
+
+    def _bears_noise(self) -> None:
+        """Losses that bear wrong labels are for answers that are classes."""
+        training = self.training
+        asked = [name for name in ("label_smoothing", "generalised_cross_entropy") if getattr(training, name)]
+        if asked and self.target.kind not in {"class", "grade", "labels"}:
+            raise ValueError(f"training.{asked[0]} is for classes, grades and labels, not for kind: {self.target.kind}")
+        if training.generalised_cross_entropy and training.imbalance == "focal":
+            raise ValueError("training.generalised_cross_entropy trusts hard examples less, and focal trusts them more")
 
     def _finds_objects(self) -> None:
         """What a Mask R-CNN needs."""
