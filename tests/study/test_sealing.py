@@ -6,8 +6,9 @@ import pytest
 from tests.study import small_study
 
 from hypercolumn.cli import run_command
+from hypercolumn.data.certificate import verify
 from hypercolumn.data.sealed_set import SealedSet
-from hypercolumn.study import Study
+from hypercolumn.study import Run, Study
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,10 @@ def test_what_is_sealed_is_seen_by_nobody_until_it_is_opened_and_counted(
     run = study.train(out=home / "runs")
     assert not set(run.predictions.table["record"]) & set(sealed.records)
     assert "A-SEAL-PASSED" in {finding.code for finding in run.findings}
+    assert run.certificate.sealed is not None
+    assert (run.certificate.sealed.units, run.certificate.sealed.looks) == (2, ())
+    assert "looked at 0 times" in (run.folder / "report.html").read_text(encoding="utf-8")
+    before = run.certificate.sha256
     capsys.readouterr()
     manifest = str(home / "study.manifest.csv")
     evaluate = ["evaluate", str(run.folder), "--on", manifest, "--folder", str(home / "data")]
@@ -40,6 +45,12 @@ def test_what_is_sealed_is_seen_by_nobody_until_it_is_opened_and_counted(
         code = run_command([*evaluate, "-o", str(home / f"look-{number}"), "--look", "final test"])
         assert code in (0, 4)
         assert len(SealedSet.read(home / "study.sealed.json").looks) == number
+    counted = Run.open(run.folder).certificate
+    assert counted.sealed is not None
+    assert len(counted.sealed.looks) == 2
+    assert counted.sealed.seal == SealedSet.read(home / "study.sealed.json").seal
+    assert counted.sha256 != before
+    assert not verify(counted, Study.read(run.folder / "study.yaml").cohort)
     page = (home / "look-2" / "report.html").read_text(encoding="utf-8")
     assert "was looked at 2 times" in page
 

@@ -8,6 +8,7 @@ A JSON document, written once beside a run:
     clusters   the near-duplicates that were kept together
     manifest   the hash of the manifest's cells
     files      path, size and hashes of every file (see `seals`)
+    sealed     where a test set was set aside: its seal, and every look at it (see `sealed_set`)
 
 Each section carries a hash of its own and the document one over all, so that an edit is found and its section named. A
 hash is no signature: who rewrites the hashes too is found out by `verify`, which reads the manifest and the files again
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from hypercolumn.data.assembly import few
 from hypercolumn.data.cohort import Cohort
+from hypercolumn.data.sealed_set import SealedSet
 from hypercolumn.data.seals import FileSeal, seal_file, sealed_paths, unreadable
 from hypercolumn.data.split import Box, Split
 from hypercolumn.data.split_document import Document, document_to_split, read_document, split_from_dict, split_to_dict
@@ -53,6 +55,25 @@ class SideCount:
 
 
 @dataclass(frozen=True)
+class SealedTest:
+    """A test set that was set aside: its seal, how many units it holds, and when and why each look was."""
+
+    seal: str
+    units: int
+    looks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sealed: SealedSet | None) -> "SealedTest | None":
+        if sealed is None:
+            return None
+        return cls(sealed.seal, len(sealed.units), tuple(f"{one.when}: {one.why}" for one in sealed.looks))
+
+    def __str__(self) -> str:
+        times = "looked at once" if len(self.looks) == 1 else f"looked at {len(self.looks):,} times"
+        return f"{self.units:,} units set aside, {times}"
+
+
+@dataclass(frozen=True)
 class Certificate:
     """A split that was checked, with what it was checked on; `manifest` is the cohort's hash."""
 
@@ -62,6 +83,7 @@ class Certificate:
     clusters: tuple[tuple[str, ...], ...]
     manifest: str
     files: tuple[FileSeal, ...]
+    sealed: "SealedTest | None" = None
 
     @property
     def generalises_to(self) -> str:
@@ -111,6 +133,7 @@ class Certificate:
             "clusters": [list(cluster) for cluster in self.clusters],
             "manifest": self.manifest,
             "files": [asdict(seal) for seal in self.files],
+            **({} if self.sealed is None else {"sealed": asdict(self.sealed) | {"looks": list(self.sealed.looks)}}),
         }
 
 
@@ -237,7 +260,8 @@ def _parse(document: Document) -> Certificate:
     if document.integer("schema") != SCHEMA:
         found = document.integer("schema")
         raise CertificateError(f"schema {found} is not known here, only {SCHEMA}", fix="use the version that wrote it")
-    document.only({"hypercolumn", "schema", *_SECTIONS, "seals", "sha256"})
+    there = {"sealed"} & document.values.keys()
+    document.only({"hypercolumn", "schema", *_SECTIONS, *there, "seals", "sha256"})
     seals = document.inside("seals").values
     changed = [name for name in sections if seals.get(name) != _hash(sections[name])]
     if not changed and (document.text("sha256") != _hash(sections) or set(seals) != set(sections)):
@@ -252,7 +276,13 @@ def _parse(document: Document) -> Certificate:
         document.groups("clusters"),
         document.text("manifest"),
         tuple(map(_seal, document.rows("files", {"path", "role", "size", "header", "blocks", "whole"}))),
+        _sealed(document.inside("sealed")) if "sealed" in document.values else None,
     )
+
+
+def _sealed(document: Document) -> SealedTest:
+    document.only({"seal", "units", "looks"})
+    return SealedTest(document.text("seal"), document.integer("units"), document.texts("looks"))
 
 
 _SECTIONS = ("split", "counts", "checks", "clusters", "manifest", "files")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from math import prod
 from pathlib import Path
@@ -31,6 +31,7 @@ from hypercolumn.data import (
     units_of,
     write_labels,
 )
+from hypercolumn.data.certificate import SealedTest
 from hypercolumn.data.sealed_set import look
 from hypercolumn.errors import DataProblems, HypercolumnError, ManifestError, OutputNotWritable, UsageError
 from hypercolumn.evaluation import Score, scores
@@ -229,7 +230,9 @@ def _opened(run: Run, study: Study, cohort: Cohort, look_for: str | None) -> Coh
     if place is None:
         raise UsageError("this run has no sealed test set", fix="hypercolumn seal study.yaml, before training")
     when = date.today().isoformat()
-    return look(run.folder / place, cohort, when=when, why=look_for, tested=run.folder.name)[1]
+    seen, opened = look(run.folder / place, cohort, when=when, why=look_for, tested=run.folder.name)
+    replace(run.certificate, sealed=SealedTest.of(seen)).write(run.folder / "certificate.json")
+    return opened
 
 
 def overlap(trained_on: Cohort, other: Cohort) -> list[Finding]:

@@ -375,6 +375,9 @@ def _curve(name: str, sheet: Mapping[str, Any]) -> report.Curve:
 def _certificate(run: Run) -> report.CertificateSummary:
     certificate = run.certificate
     checks = tuple(report.Check(check.name, check.passed, check.detail) for check in certificate.checks)
+    if certificate.sealed is not None:
+        few = len(certificate.sealed.looks) <= 1
+        checks += (report.Check("the sealed test set was looked at once at most", few, str(certificate.sealed)),)
     return report.CertificateSummary(
         certificate.sha256, checks, f"verify it again from the files with: hypercolumn check {run.folder.name}"
     )

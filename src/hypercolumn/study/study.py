@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hypercolumn import audit
 from hypercolumn.audit import Finding
 from hypercolumn.data import Cohort
+from hypercolumn.data.certificate import SealedTest
 from hypercolumn.data.relabel_sheet import write_relabel_sheet
 from hypercolumn.data.sealed_set import SealedSet
 from hypercolumn.errors import Interrupted, OutputNotWritable, RunError, UsageError
@@ -94,7 +95,8 @@ class Study:
             from hypercolumn.study.plan import fields_of_view
 
             fields = fields_of_view(material, self.asked.training, network)
-        return preflight(material, self.asked, network_fields=fields, full=full, stage=watcher.stage)
+        found = preflight(material, self.asked, network_fields=fields, full=full, stage=watcher.stage)
+        return replace(found, certificate=replace(found.certificate, sealed=SealedTest.of(self.sealed)))
 
     def check(self) -> list[Finding]:
         """The findings before training. No torch is needed."""
