@@ -91,7 +91,7 @@ def neighbours_joined() -> Measured:
     if not images:
         return Measured(float("nan"), details={"missing": "shared data"})
     seen = [found for image in images.values() if (found := appearance(image)) is not None]
-    forms = np.stack([each.fine[0] for each in seen]).astype(np.float32)
+    forms = np.stack([each.forms[0] for each in seen]).astype(np.float32)
     neighbours = np.diag(forms @ forms.T, 1)
     details = {
         "slices": len(images),

@@ -1,5 +1,7 @@
 """Labels that site, scanner, date, file name or image size tell are found; strata and patients are not asked."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,6 +151,21 @@ def test_many_rows_are_drawn_from_and_not_all_looked_at() -> None:
     columns = Columns(input="image", target="label", lineage={"site": "site"})
     [finding] = metadata_shortcut(Cohort(table, columns, folder="."), permutations=9)
     assert finding.evidence["records"] == 20_000
+
+
+def test_ten_million_rows_take_little_more_memory_than_the_table_itself() -> None:
+    """Ten patients, one column of bytes each: what is looked at is drawn before anything is made of it."""
+    rows = 10_000_000
+    codes = pd.Categorical.from_codes(np.arange(rows) % 20 // 2, [f"P{n}" for n in range(10)])
+    labels = pd.Categorical.from_codes(np.arange(rows) % 2, ["ill", "well"])
+    table = pd.DataFrame({"image": labels, "label": labels, "patient": codes})
+    columns = Columns(input="image", target="label", lineage={"patient": "patient"})
+    tracemalloc.start()
+    [finding] = metadata_shortcut(Cohort(table, columns, folder="."), permutations=9)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert finding.severity is Severity.NOT_CHECKED
+    assert peak < 600e6
 
 
 def test_names_that_are_no_files_are_not_read() -> None:

@@ -87,6 +87,15 @@ def test_patients_stay_on_one_side(run: Run) -> None:
         assert not sides[0] & sides[1]
 
 
+def test_what_each_fold_was_fitted_on_is_written_down_and_judged(run: Run) -> None:
+    for fold in run.split.folds:
+        schedule = json.loads((run.fold(fold.name) / "schedule.json").read_text(encoding="utf-8"))
+        assert schedule["fitted_on"] == [piece.name for piece in fold.training]
+    judged = [finding for finding in run.findings if finding.code.startswith("A-FITTING")]
+    assert [finding.code for finding in judged] == ["A-FITTING-PASSED"]
+    assert "plan and normalization" in judged[0].claim
+
+
 def test_the_report_says_whether_it_can_be_believed_and_of_what_it_speaks(run: Run) -> None:
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     numbers = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))

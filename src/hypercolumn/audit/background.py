@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hypercolumn.audit.finding import Finding, Severity
-from hypercolumn.audit.reading import SURE, answers_of, figures, read_from, span
+from hypercolumn.audit.reading import SURE, answers_of, figures, read_from, span, witnesses
 from hypercolumn.audit.wording import counted
 from hypercolumn.data.cohort import Cohort
 from hypercolumn.errors import InvalidArgument
@@ -42,8 +42,9 @@ def background(
     >>> finding.code, finding.evidence["AUROC from the border"]
     ('A-BACKGROUND-READABLE', 1.0)
     """
+    cohort = witnesses(cohort, seed=seed)
     table = feature_table(cohort, features)
-    answers = answers_of(cohort, seed=seed)
+    answers = answers_of(cohort)
     if isinstance(answers, str):
         return [_not_checked(where, answers)]
     if table.shape[1] == 0 or not (np.ptp(table, axis=0) > 0).any():

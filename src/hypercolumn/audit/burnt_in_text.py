@@ -11,7 +11,7 @@ import numpy as np
 
 from hypercolumn.audit.background import feature_table
 from hypercolumn.audit.finding import Finding, Severity
-from hypercolumn.audit.reading import SURE, answers_of, figures, read_from, span
+from hypercolumn.audit.reading import SURE, answers_of, figures, read_from, span, witnesses
 from hypercolumn.audit.wording import NAMED, counted, percent
 from hypercolumn.data.cohort import Cohort
 
@@ -49,7 +49,8 @@ def burnt_in_text(
         ]
     shown = tuple((cohort.records[place],) for place in written[:NAMED])
     some = f"{len(written):,} of {counted(len(cohort), 'record')} ({percent(len(written), len(cohort))}) seem to have "
-    answers = answers_of(cohort, seed=seed)
+    asked = witnesses(cohort, seed=seed)
+    answers, table = answers_of(asked), feature_table(asked, glyphs)
     if isinstance(answers, str) or not (np.ptp(table, axis=0) > 0).any():
         why = answers if isinstance(answers, str) else "all records have the same text"
         return [

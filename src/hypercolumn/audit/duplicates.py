@@ -3,8 +3,8 @@
 A network that has seen a test image in training can remember it, and its score then measures memory. The pairs come
 from `data.similarity`; here they are only judged, and shown so that a reader can judge them too.
 
-What this does not say: that there are no other copies. A crop, a turn by a small angle or a second photograph of the
-same field is not found by `data.similarity`.
+What this does not say: that there are no other copies. A turn by a small angle or a second photograph of the same field
+is not found by `data.similarity`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,8 +71,8 @@ def _both_sides(tested: list[Pair], watched: list[Pair], found: Sequence[Crossin
             Severity.BLOCKING,
             f"Copies of {exposed:,} of {counted(records, 'test record')} ({percent(exposed, records)}) are among the "
             f"records that the network learnt from, in {len(folds)} of {counted(len(found), 'fold')}. A copy may be "
-            "flipped, turned, brightened or compressed. A network can remember what it has seen, so the score says "
-            "nothing about new cases.",
+            "flipped, turned, brightened, compressed or cropped. A network can remember what it has seen, so the score "
+            "says nothing about new cases.",
             evidence={
                 "test records with a copy": exposed,
                 "test records": records,
@@ -173,8 +173,8 @@ def _passed(cohort: Cohort) -> Finding:
     return Finding(
         "A-DUPLICATES-PASSED",
         Severity.PASSED,
-        f"No two of {counted(len(cohort), 'record')} are copies of each other, be it flipped, turned, brightened or "
-        "compressed.",
+        f"No two of {counted(len(cohort), 'record')} are copies of each other, be it flipped, turned, brightened, "
+        "compressed or cropped.",
         evidence={"records": len(cohort), "pairs": 0},
         remedy="Nothing to do.",
     )
@@ -182,7 +182,7 @@ def _passed(cohort: Cohort) -> Finding:
 
 def _kinds(pairs: Sequence[Pair]) -> dict[str, object]:
     counts = {f"pairs, {kind}": sum(pair.kind == kind for pair in pairs) for kind in KINDS}
-    return {"pairs": len(pairs), **counts}
+    return {"pairs": len(pairs), **{kind: count for kind, count in counts.items() if count}}
 
 
 def _shown(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from hypercolumn.audit.finding import Finding, Severity
-from hypercolumn.audit.reading import SURE, Answers, answers_of, figures, read_from, span
+from hypercolumn.audit.reading import SURE, Answers, answers_of, figures, read_from, span, witnesses
 from hypercolumn.audit.wording import counted, listed
 from hypercolumn.data.cohort import Cohort
 from hypercolumn.data.table import text_of
@@ -45,8 +45,9 @@ def metadata_shortcut(
     >>> finding.code, str(finding.severity), finding.evidence["AUROC from scanner"]
     ('A-METADATA-READABLE', 'warning', 0.75)
     """
+    cohort = witnesses(cohort, seed=seed)
     columns = _columns(cohort, sizes)
-    answers = answers_of(cohort, seed=seed)
+    answers = answers_of(cohort)
     if isinstance(answers, str):
         return [_not_checked(answers)]
     sources = dict(_sources(columns, answers))

@@ -1,8 +1,8 @@
 """Whether labels can be read from something that should not tell them: one row a unit, judged by `readability`.
 
 A unit is a patient, or else a specimen, or else a record: its label is the one that most of its records have, its
-features are their mean. So a hundred tiles of one slide are one witness, not a hundred. Of more than MOST_UNITS units,
-so many are drawn; ten million rows then cost no more than twenty thousand.
+features are their mean. So a hundred tiles of one slide are one witness, not a hundred. Of more than MOST_UNITS units
+or MOST_RECORDS records so many are drawn: ten million rows then cost no more than these.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from hypercolumn.data.table import text_of
 from hypercolumn.evaluation.readability import LEAST, Readability, readability
 
 MOST_UNITS = 20_000
-"""More units than this are not looked at: so many are drawn by the seed."""
+MOST_RECORDS = 200_000
+"""More than these are not looked at: so many are drawn by the seed."""
 MOST_CLASSES = 20
 """With more answers than this a class is a name, unless the answers are numbers: those are halved at their median."""
 SURE = 0.02
@@ -26,17 +27,16 @@ SURE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The unit of each record (record,), -1 where it is not looked at, and the label of each unit (unit,)."""
+    """The unit of each record (record,), -1 where its label is too rare, and the label of each unit (unit,)."""
 
     unit: np.ndarray
     labels: np.ndarray
     noun: str
-    of_units: int
 
     def mean(self, features: np.ndarray) -> np.ndarray:
         """The mean of features (record, feature) over the records of each unit: (unit, feature).
 
-        >>> Answers(np.array([0, 0, 1, -1]), np.array(["a", "b"]), "patient", 3).mean(np.array([[1.0], [3], [5], [9]]))
+        >>> Answers(np.array([0, 0, 1, -1]), np.array(["a", "b"]), "patient").mean(np.array([[1.0], [3], [5], [9]]))
         array([[2.],
                [5.]])
         """
@@ -46,7 +46,32 @@ class Answers:
         return total / np.bincount(self.unit[kept], minlength=len(self.labels))[:, None]
 
 
-def answers_of(cohort: Cohort, *, seed: int = 0) -> Answers | str:
+def witnesses(cohort: Cohort, *, seed: int = 0) -> Cohort:
+    """The cohort itself, or as many of its units and records as are looked at.
+
+    >>> from hypercolumn.data.cohort import Columns
+    >>> cohort = Cohort.from_table(pd.DataFrame({"image": ["a", "b"]}), Columns(input="image"), folder=".")
+    >>> len(witnesses(cohort))
+    2
+    """
+    rng, rows = np.random.default_rng(seed), np.arange(len(cohort))
+    level = unit_level(cohort)
+    unit, units = (rows, rows) if level is None else pd.factorize(cohort.level(level))
+    if len(units) > MOST_UNITS:
+        chosen = np.zeros(len(units), dtype=bool)
+        chosen[rng.choice(len(units), MOST_UNITS, replace=False)] = True
+        rows = np.flatnonzero(chosen[unit])
+    if len(rows) > MOST_RECORDS:
+        rows = np.sort(rng.choice(rows, MOST_RECORDS, replace=False))
+    return cohort if len(rows) == len(cohort) else Cohort(cohort.table.iloc[rows], cohort.columns, cohort.folder)
+
+
+def unit_level(cohort: Cohort) -> str | None:
+    """The level that units are taken from: patient, else specimen, else none."""
+    return next((name for name in ("patient", "specimen") if name in cohort.levels), None)
+
+
+def answers_of(cohort: Cohort) -> Answers | str:
     """The labels by unit; or, in words, why there are none that could be read.
 
     >>> from hypercolumn.data.cohort import Columns
@@ -65,7 +90,7 @@ def answers_of(cohort: Cohort, *, seed: int = 0) -> Answers | str:
         if numbers.isna().any():
             return f"there are {len(distinct):,} different labels"
         given = pd.Series(np.where(numbers > numbers.median(), "high", "low"), index=given.index)
-    level = next((name for name in ("patient", "specimen") if name in cohort.levels), None)
+    level = unit_level(cohort)
     names = pd.Series(cohort.records) if level is None else cohort.level(level)
     unit, units = pd.factorize(names.to_numpy())
     classes, coded = np.unique(given.to_numpy(dtype=str), return_inverse=True)
@@ -74,17 +99,14 @@ def answers_of(cohort: Cohort, *, seed: int = 0) -> Answers | str:
     tally = np.zeros((len(units), len(classes)), dtype=np.int32)
     np.add.at(tally, (unit, coded), 1)
     labels = classes[tally.argmax(axis=1)]
-    chosen = np.arange(len(units))
-    if len(units) > MOST_UNITS:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(units), MOST_UNITS, replace=False))
-    common, counts = np.unique(labels[chosen], return_counts=True)
+    common, counts = np.unique(labels, return_counts=True)
     common = common[counts >= LEAST]
     if len(common) < 2:
         return f"fewer than two labels stand in {LEAST} or more {level or 'record'}s each"
-    chosen = chosen[np.isin(labels[chosen], common)]
+    chosen = np.flatnonzero(np.isin(labels, common))
     place = np.full(len(units), -1)
     place[chosen] = np.arange(len(chosen))
-    return Answers(place[unit], labels[chosen], level or "record", len(units))
+    return Answers(place[unit], labels[chosen], level or "record")
 
 
 def read_from(

@@ -8,13 +8,14 @@ the records that one learnt from are not new to it. What an audit cannot look at
 pitfall for which nothing could be asked stays in the list as not checked.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from hypercolumn import audit
-from hypercolumn.audit import KINDS, Finding
+from hypercolumn.audit import KINDS, Finding, Fitted
 from hypercolumn.errors import HypercolumnError
 from hypercolumn.evaluation import Predictions
 from hypercolumn.evaluation.embeddings import Embeddings
@@ -26,7 +27,7 @@ from hypercolumn.study.run import Run
 def after_training(run: Run, material: Material, predictions: Predictions) -> list[Finding]:
     """What the out-of-fold predictions say of labels, sites and groups."""
     unit = run.unit_words()
-    findings: list[Finding] = []
+    findings: list[Finding] = audit.fitting(material.cohort, run.split, list(_fitted(run)))
     if predictions.kind == "classification":
         findings += audit.label_noise(predictions, unit=unit)
     column = _site_column(material, predictions)
@@ -41,6 +42,14 @@ def after_training(run: Run, material: Material, predictions: Predictions) -> li
     if predictions.kind == "classification" and predictions.target_kind != "labels":
         findings += audit.slices(part, features)
     return findings + [one for one in audit.not_checked() if not _looked_at(one.code, findings)]
+
+
+def _fitted(run: Run) -> Iterator[Fitted]:
+    """On what each fold's plan and normalization were fitted, as it was written down before the first step."""
+    for fold in run.split.folds:
+        decided = json.loads((run.fold(fold.name) / "schedule.json").read_text(encoding="utf-8"))
+        if "fitted_on" in decided:
+            yield Fitted("plan and normalization", fold.name, tuple(decided["fitted_on"]))
 
 
 def _looked_at(code: str, findings: Sequence[Finding]) -> bool:

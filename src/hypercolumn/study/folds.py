@@ -92,6 +92,7 @@ def prepare(
             "schedule": asdict(job.schedule),
             "precision": job.precision.to_dict(),
             "normalization": normalization.to_dict(),
+            "fitted_on": [piece.name for piece in fold.training],
             "threads": job.threads,
             "seconds_a_step": second,
             "width": job.plan.arguments.get("width") if asked.training.width == "auto" else None,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hypercolumn.data.similarity import matching
+from hypercolumn.data.similarity import matching, proposal
 from hypercolumn.data.similarity.appearance import Appearance, appearance
 from hypercolumn.data.similarity.matching import matches
 
@@ -24,6 +24,7 @@ def test_what_is_found_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyP
     seen = [*appearances(7), *appearances(7), *appearances(3, seed=1)]
     whole = matches(seen, dims=2, lowest=0.85)
     monkeypatch.setattr(matching, "BLOCK", 3)
+    monkeypatch.setattr(proposal, "TILE", 8)
     assert matches(seen, dims=2, lowest=0.85) == whole
     assert [(match.first, match.second) for match in whole] == [(n, n + 7) for n in range(7)]
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from hypercolumn.data.cohort import Cohort, Columns
 from hypercolumn.data.similarity import Similarity, find_duplicates
-from hypercolumn.data.similarity.symmetries import symmetries
+from hypercolumn.data.similarity.symmetries import inverse, symmetries
 from hypercolumn.errors import InvalidArgument
 
 DATA = Path(__file__).parents[3] / "../shared/data"
@@ -92,6 +92,33 @@ def test_copies_are_found_after_all_changes_together_and_nothing_else_is(kind: s
     found = search(images)
     assert {(pair.first, pair.second) for pair in found.pairs} == set(expected)
     assert {pair.kind for pair in found.pairs} == {"near-duplicate"}
+
+
+@pytest.mark.parametrize("kind", ["tissue", "nuclei", "membranes"])
+def test_crops_are_found_turned_and_compressed(kind: str) -> None:
+    """Each side loses up to 5 %; two other fields stand among them."""
+    rng = np.random.default_rng(2)
+    images = {f"{number}": KINDS[kind](rng) for number in range(8)}
+    expected = {}
+    for number in range(6):
+        image = images[str(number)]
+        cuts = np.round(rng.uniform(0, 0.05, 4) * 160).astype(int) if number else np.array([8, 8, 8, 8])
+        part = image[:, cuts[0] : 160 - cuts[1], cuts[2] : 160 - cuts[3]]
+        images[f"{number} copy"] = as_jpeg(np.ascontiguousarray(symmetries(2)[number].of(part)), 60)
+        expected[(str(number), f"{number} copy")] = inverse(symmetries(2)[number].words)
+    found = search(images)
+    assert {(pair.first, pair.second): pair.transform.split(" and cropped")[0] for pair in found.pairs} == {
+        pair: "cropped" if words == "none" else words for pair, words in expected.items()
+    }
+
+
+def test_a_volume_resampled_to_another_spacing_is_found() -> None:
+    rng = np.random.default_rng(0)
+    volumes = {str(n): smooth(rng, (24, 40, 40), 3)[None] for n in range(6)}
+    for number, factors in enumerate([(0.5, 1, 1), (1.5, 0.8, 0.8), (1, 2, 2)]):
+        scaled = ndimage.zoom(volumes[str(number)][0], factors, order=1, grid_mode=True, mode="nearest")
+        volumes[f"{number} copy"] = scaled[None, ::-1] if number == 2 else scaled[None]
+    assert pairs_of(volumes) == [(str(n), f"{n} copy") for n in range(3)]
 
 
 @pytest.mark.parametrize("symmetry", symmetries(2), ids=lambda symmetry: symmetry.words)

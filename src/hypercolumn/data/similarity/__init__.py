@@ -1,19 +1,20 @@
 """Which records show the same thing: identical bytes, identical pixels, near-duplicates.
 
-Two records are near-duplicates when one is the other flipped, turned by quarter turns, made brighter or darker by a
-tenth, stored anew as JPEG down to quality 50, or several of these together. How alike two arrays x and y are is said by
-their normalised cross-correlation
+Two images are near-duplicates when one is the other flipped, turned by quarter turns, made brighter or darker by a
+tenth, stored anew as JPEG down to quality 50, cropped by up to 5 % a side, or several of these together; two volumes
+when one is the other flipped or resampled. How alike two arrays x and y are is said by their normalised
+cross-correlation
 
     r(x, y) = sum_p (x_p - mean x)(y_p - mean y) / sqrt(sum_p (x_p - mean x)^2 * sum_p (y_p - mean y)^2)
 
-(Lewis 1995, Fast normalized cross-correlation), taken over grids of 16 x 16 and then 48 x 48 boxes under the best of
-the eight symmetries. `appearance` says what is compared, `matching` how close is close enough, `search` goes through a
-cohort, `pairs` is what comes of it. Signals that hold the same stretch of time are `overlaps`, sequences of one origin
-`homology`.
+(Lewis 1995, Fast normalized cross-correlation), taken over a grid of 48 x 48 boxes (16 x 16 x 16 for volumes) under the
+best of the eight symmetries. `appearance` says what is compared, `proposal` finds which pairs are worth it, `cropping`
+lays crops over each other, `matching` says how close is close enough, `search` goes through a cohort, `pairs` is what
+comes of it. Signals that overlap are found by `overlaps`, sequences of one origin by `homology`.
 
 `audit.duplicates` judges what is found here, and the splits keep a cluster on one side. What this does not do: no
-learnt embedding, so a second photograph of the same field, a crop, a shift or a turn by a small angle is not found; an
-image that shows nothing (a constant, an empty field) is a copy only where it is identical.
+learnt embedding, so a second photograph of the same field, a crop of more than 5 % a side or a turn by a small angle is
+not found; an image that shows nothing (a constant, an empty field) is a copy only where it is identical.
 """
 
 from hypercolumn.data.similarity.homology import find_homologues

@@ -1,35 +1,39 @@
 """What a record looks like from afar: numbers that survive brightness and compression, and how much they do.
 
     grid      x = mean over equal boxes of the grey record, a fixed number of boxes a side
-    detail    d = g(x', low) - g(x', high)         x': x less its best quadratic; g(., s): Gaussian of s boxes wide
+    waves     c = the slow cosine coefficients of x', see `cosines`         x': x less its best quadratic
+    detail    d = g(x', low) - g(x', high)         g(., s): Gaussian of s boxes wide
     form      f = (d - mean d) / |d - mean d|      so that f . f' is the normalised cross-correlation
-    loss      e = 1 - f . f''                      f'': the form of the same record after JPEG at quality 50
+    loss      e = 1 - f . f''                      f'': the form of the same record stored more coarsely
 
+An image is stored more coarsely as grey JPEG at quality 50, a volume at half its resolution, a signal not at all.
 `loss` says how far a record's own copy would fall from correlation 1, so each record brings its own measure of how
 close a near-duplicate has to be: 0.0004 for a field of stained nuclei, 0.03 for a chest radiograph of 28 x 28. A record
 that was compressed before loses little the second time on the same 8 x 8 blocks, so the blocks are laid half a block
 aside.
 
-Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So a record has up
-to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, where that cuts anything.
-Signals and volumes have one version and no loss: nobody stores them as JPEG.
+Brightness by a factor or an offset leaves the form alone until values are cut off at black or white. So an image has up
+to three more versions: 10 % brighter by factor, brighter and darker by a tenth of full scale, where that cuts off more
+than CUT of its samples. Their loss is that of the image itself, over what is left of its detail.
 """
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
 
+import imagecodecs
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 from scipy.sparse import csr_array
 
+from hypercolumn.data.similarity.cosines import basis
 from hypercolumn.errors import InvalidArgument
 
 QUALITY = 50
 """The strongest JPEG compression that must not hide a copy."""
+ASIDE = 4
+"""The blocks of 8 x 8 are laid so many samples aside."""
 BRIGHTER = 0.1
 """The change of brightness that must not hide a copy, as a share."""
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -38,6 +42,8 @@ SAME = 0.999
 """A version whose form correlates so well with the record's own adds nothing."""
 FAINT = 0.05
 """A version that loses more than this is too faint to know a copy by."""
+CUT = 0.0005
+"""A change of brightness that cuts off fewer samples than this share makes no version."""
 LARGEST = 1024
 """Images with more samples a side are reduced by a whole factor before they are compressed, to save time."""
 
@@ -51,19 +57,20 @@ class Scale:
     high: float
 
 
-COARSE = {1: Scale(256, 0, 20), 2: Scale(16, 0, 2), 3: Scale(8, 0, 2)}
 FINE = {1: Scale(2304, 0, 180), 2: Scale(48, 0.75, 3.75), 3: Scale(16, 0, 4)}
-"""Coarse grids propose pairs, fine ones decide; by the number of spatial axes."""
+"""By the number of spatial axes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Appearance:
-    """The forms of a record's versions (version, box) at both scales, and their losses (version,)."""
+    """A record's slow waves (coefficient,), the forms of its versions (version, box), their losses (version,), and the
+    samples along its shortest axis.
+    """
 
-    coarse: np.ndarray
-    fine: np.ndarray
-    coarse_loss: np.ndarray
-    fine_loss: np.ndarray
+    waves: np.ndarray
+    forms: np.ndarray
+    losses: np.ndarray
+    shortest: int
 
 
 def appearance(array: np.ndarray) -> Appearance | None:
@@ -72,41 +79,46 @@ def appearance(array: np.ndarray) -> Appearance | None:
     >>> rng = np.random.default_rng(0)
     >>> image = rng.integers(60, 180, (1, 64, 64), dtype=np.uint8)
     >>> seen, brighter = appearance(image), appearance((image * 1.1).astype(np.uint8))
-    >>> round(float(seen.coarse[0] @ brighter.coarse[0]), 3)
+    >>> round(float(seen.forms[0].astype(float) @ brighter.forms[0].astype(float)), 3)
     1.0
     >>> appearance(np.zeros((3, 64, 64))) is None
     True
     """
     dims = array.ndim - 1
-    if dims not in COARSE or array.size == 0:
+    if dims not in FINE or array.size == 0:
         return None
     channels = _finite(_without_alpha(array))
-    versions: list[tuple[np.ndarray, np.ndarray, float, float]] = []
-    for version in _versions(channels, _white(array.dtype, channels)) if dims == 2 else (channels,):
-        seen = grey(version)
-        coarse, fine = _forms(seen)
-        shows_nothing = not coarse.any() or not fine.any()
-        if shows_nothing and not versions:
-            return None
-        if shows_nothing or (versions and float(versions[0][1] @ fine) > SAME):
-            continue
-        copy = _forms(grey(_compressed(version, eight_bit=array.dtype == np.uint8))) if dims == 2 else (coarse, fine)
-        coarse_loss, fine_loss = 1 - float(coarse @ copy[0]), 1 - float(fine @ copy[1])
-        if not versions or fine_loss < FAINT:
-            versions.append((coarse, fine, max(0.0, coarse_loss), max(0.0, fine_loss)))
-    all_coarse, all_fine, coarse_losses, fine_losses = zip(*versions, strict=True)
-    return Appearance(
-        np.stack(all_coarse), np.stack(all_fine).astype(np.float16), np.array(coarse_losses), np.array(fine_losses)
-    )
+    seen = grey(channels)
+    level = _level(seen)
+    form, length = _form(level)
+    if not length:
+        return None
+    loss = max(0.0, 1 - float(form @ _form(_level(_stored(seen)))[0])) if dims > 1 else 0.0
+    forms, losses = [form], [loss]
+    for version in _versions(channels, _white(array.dtype, channels)) if dims == 2 else ():
+        other, detail = _form(_level(version))
+        faint = loss * (length / detail) ** 2 if detail else 1.0
+        if faint < FAINT and float(form @ other) <= SAME:
+            forms.append(other)
+            losses.append(faint)
+    waves = basis(dims, FINE[dims].side) @ level.ravel()
+    return Appearance(waves.astype(np.float32), np.stack(forms).astype(np.float16), np.array(losses), min(seen.shape))
 
 
-def grey(channels: np.ndarray) -> np.ndarray:
-    """One grey channel (*space): the luma of three channels, the mean of any other number.
+def grey(channels: np.ndarray, change: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:
+    """One grey channel (*space) of (channel, *space): the luma of three channels, the mean of any other number.
+
+    `change`, where given, is done to each channel before.
 
     >>> grey(np.array([[[100.0]], [[200.0]], [[50.0]]])).round(1)
     array([[153.]])
     """
-    return np.tensordot(LUMA, channels, axes=1) if channels.shape[0] == 3 else channels.mean(0)
+    weights = LUMA if len(channels) == 3 else np.full(len(channels), 1 / len(channels), dtype=np.float32)
+    parts = (change(channel) if change else channel for channel in channels)
+    seen = weights[0] * next(parts)
+    for weight, part in zip(weights[1:], parts, strict=True):
+        seen += weight * part
+    return seen
 
 
 def box_means(array: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
@@ -115,6 +127,9 @@ def box_means(array: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
     >>> box_means(np.array([1.0, 2.0, 6.0]), (2,)).round(3)
     array([1.333, 4.667])
     """
+    if array.ndim == 2:
+        rows = _shares(array.shape[0], sides[0]) @ array
+        return np.ascontiguousarray((_shares(array.shape[1], sides[1]) @ rows.T).T)
     for axis, side in enumerate(sides):
         first = np.moveaxis(array, axis, 0)
         means = _shares(first.shape[0], side) @ first.reshape(first.shape[0], -1)
@@ -131,23 +146,38 @@ def _shares(samples: int, boxes: int) -> csr_array:
     return csr_array((lengths.astype(np.float32), (cuts[:-1] // samples, cuts[:-1] // boxes)), shape=shape)
 
 
-def _forms(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The coarse and the fine form of a grey record (*space)."""
-    dims = image.ndim
-    boxes = box_means(image, (FINE[dims].side,) * dims)
-    return _form(box_means(boxes, (COARSE[dims].side,) * dims), COARSE[dims]), _form(boxes, FINE[dims])
-
-
-def _form(boxes: np.ndarray, scale: Scale) -> np.ndarray:
+def _level(seen: np.ndarray) -> np.ndarray:
+    """A grey record (*space) as a square grid of box means, less its best quadratic."""
+    boxes = box_means(seen, (FINE[seen.ndim].side,) * seen.ndim)
     trend = _quadratics(boxes.shape)
     level = boxes - ((boxes.ravel() @ trend.T) @ trend).reshape(boxes.shape)
-    near = ndimage.gaussian_filter(level, scale.low) if scale.low else level
-    detail = near - ndimage.gaussian_filter(level, scale.high)
+    shows = np.abs(level).max() > 1e-6 * max(float(np.abs(boxes).max()), 1e-30)
+    return level if shows else np.zeros_like(level)
+
+
+def _form(level: np.ndarray) -> tuple[np.ndarray, float]:
+    """The form of a grid as (box,), and how long the detail was before it was given length 1: 0 where there is none."""
+    scale = FINE[level.ndim]
+    near = _smooth(level, scale.low) if scale.low else level
+    detail = near - _smooth(level, scale.high)
     detail -= detail.mean()
-    length = np.linalg.norm(detail)
-    if length <= 1e-6 * max(float(np.abs(boxes).max()), 1e-30) * detail.size**0.5:
-        return np.zeros(detail.size, dtype=np.float32)
-    return (detail / length).astype(np.float32).ravel()
+    length = float(np.linalg.norm(detail))
+    if length <= 1e-6 * max(float(np.abs(level).max()), 1e-30) * detail.size**0.5:
+        return np.zeros(detail.size, dtype=np.float32), 0.0
+    return (detail / length).astype(np.float32).ravel(), length
+
+
+def _smooth(level: np.ndarray, width: float) -> np.ndarray:
+    if level.ndim != 2:
+        return ndimage.gaussian_filter(level, width)
+    weights = _gaussian(level.shape[0], width)
+    return weights @ level @ weights.T
+
+
+@lru_cache(maxsize=8)
+def _gaussian(side: int, width: float) -> np.ndarray:
+    """The weights of each box in each smoothed one (to, from), mirrored at the ends."""
+    return ndimage.gaussian_filter1d(np.eye(side), width, axis=0).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -155,21 +185,25 @@ def _quadratics(sides: tuple[int, ...]) -> np.ndarray:
     """An orthonormal basis of all polynomials of degree 2 or less over a grid (polynomial, box): shading, mostly."""
     places = np.meshgrid(*(np.linspace(-1, 1, side) for side in sides), indexing="ij")
     terms = [np.ones(sides), *places, *(a * b for a, b in combinations_with_replacement(places, 2))]
-    return np.ascontiguousarray(np.linalg.qr(np.stack([term.ravel() for term in terms], axis=1))[0].T)
+    return np.linalg.qr(np.stack([term.ravel() for term in terms], axis=1))[0].T.astype(np.float32, order="C")
 
 
 def _versions(channels: np.ndarray, white: float | None) -> Iterator[np.ndarray]:
-    """The record as it is, and as it is after a change of brightness that cuts values off at black or white."""
-    yield channels
+    """The grey of the record after a change of brightness that cuts values off at black or white."""
     if white is None:
         return
-    darkest, brightest = float(channels.min()), float(channels.max())
-    if brightest * (1 + BRIGHTER) > white:
-        yield np.minimum(channels * (1 + BRIGHTER), white)
-    if brightest + BRIGHTER * white > white:
-        yield np.minimum(channels + BRIGHTER * white, white)
-    if 0 <= darkest < BRIGHTER * white:
-        yield np.maximum(channels - BRIGHTER * white, 0)
+    scale, step = np.float32(1 + BRIGHTER), np.float32(BRIGHTER * white)
+    whole = int if channels.dtype.kind in "iu" else float
+    if _cut_off(channels > whole(white / scale)):
+        yield grey(channels, lambda channel: np.minimum(channel * scale, white))
+    if _cut_off(channels > whole(white - step)):
+        yield grey(channels, lambda channel: np.minimum(channel + step, white))
+    if channels.min() >= 0 and _cut_off(channels < whole(step)):
+        yield grey(channels, lambda channel: np.maximum(channel - step, 0))
+
+
+def _cut_off(samples: np.ndarray) -> bool:
+    return bool(np.count_nonzero(samples) > CUT * samples.size)
 
 
 def _white(dtype: np.dtype, channels: np.ndarray) -> float | None:
@@ -184,25 +218,25 @@ def _white(dtype: np.dtype, channels: np.ndarray) -> float | None:
     return 1.0 if highest <= 1 else 255.0
 
 
-def _compressed(channels: np.ndarray, *, eight_bit: bool) -> np.ndarray:
-    """After JPEG at `QUALITY`, its 8 x 8 blocks laid half a block aside; other types are stretched to 8 bits first."""
-    factor = -(-max(channels.shape[1:]) // LARGEST)
-    if factor > 1:
-        channels = np.stack(
-            [box_means(channel, tuple(max(1, n // factor) for n in channel.shape)) for channel in channels]
+def _stored(seen: np.ndarray) -> np.ndarray:
+    """A grey record as a copy that was stored more coarsely may look: see the top of this file."""
+    if seen.ndim == 3:
+        return ndimage.zoom(
+            seen, [max(1, round(n / 2)) / n for n in seen.shape], order=1, grid_mode=True, mode="nearest"
         )
-    if not eight_bit:
-        lowest, highest = float(channels.min()), float(channels.max())
-        channels = (channels - lowest) * (255 / (highest - lowest))
-    if channels.shape[0] != 3:
-        channels = grey(channels)[None]
-    pixels = np.clip(np.round(np.roll(channels, (4, 4), (1, 2))), 0, 255).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1)) if len(pixels) == 3 else pixels[0])
-    stored = io.BytesIO()
-    picture.save(stored, "JPEG", quality=QUALITY)
-    decoded = np.asarray(Image.open(stored), dtype=np.float32)
-    decoded = np.moveaxis(decoded, -1, 0) if decoded.ndim == 3 else decoded[None]
-    return np.roll(decoded, (-4, -4), (1, 2))
+    factor = -(-max(seen.shape) // LARGEST)
+    if factor > 1:
+        seen = box_means(seen, tuple(max(1, n // factor) for n in seen.shape))
+    lowest, highest = float(seen.min()), float(seen.max())
+    if lowest < 0 or highest > 255 or highest - lowest < 16:
+        seen = (seen - lowest) * (255 / (highest - lowest))
+    height, width = seen.shape
+    pixels = np.empty((height + ASIDE, width + ASIDE), dtype=np.uint8)
+    np.add(seen, 0.5, out=pixels[ASIDE:, ASIDE:], casting="unsafe")
+    pixels[:ASIDE] = pixels[ASIDE]
+    pixels[:, :ASIDE] = pixels[:, ASIDE : ASIDE + 1]
+    decoded = imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(pixels, level=QUALITY))
+    return decoded[ASIDE:, ASIDE:].astype(np.float32)
 
 
 def _without_alpha(array: np.ndarray) -> np.ndarray:
@@ -212,9 +246,11 @@ def _without_alpha(array: np.ndarray) -> np.ndarray:
 
 
 def _finite(array: np.ndarray) -> np.ndarray:
-    """As float32, with the mean of the others where a value is not a number or infinite."""
+    """Floats as float32, with the mean of the others where a value is not a number or infinite."""
     if array.dtype.kind not in "biuf":
         raise InvalidArgument("dtype", str(array.dtype), fix="give whole numbers or floats")
+    if array.dtype.kind != "f":
+        return array
     values = array.astype(np.float32)
     known = np.isfinite(values)
     if known.all():

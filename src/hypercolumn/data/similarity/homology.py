@@ -35,7 +35,7 @@ OTHER_STRAND = "reverse complement"
 
 
 def find_homologues(
-    cohort: Cohort, read: Callable[[str], str], *, k: int = 16, threshold: float = 0.9, least: int = 4
+    cohort: Cohort, read: Callable[[str], str], *, k: int = 12, threshold: float = 0.9, least: int = 4
 ) -> Similarity:
     """Every pair of records whose sequences are alike; `read(record)` gives its bases (A, C, G, T or U, N and others).
 

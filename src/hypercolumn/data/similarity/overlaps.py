@@ -4,16 +4,16 @@
     snippet      what lies around an anchor, mean 0 and length 1: amplitude and offset do not matter
     lag          how far apart the anchors of two signals lie whose snippets agree
     share        of the anchors in the stretch that two signals then have in common, those that name the lag
-    score        the correlation of the two over all of that stretch
+    score        the correlation of the two over all of that stretch: at least 1 - (1 - threshold) w^2, w being the
+                 stretch over half the shorter signal, at most 1
 
 Anchors go with the content, so a copy has them wherever it begins. One beat of a heart looks like the next, and beats
 of one patient agree at many lags; but between the beats there are anchors too, in what never comes again, and those
 agree in a copy alone. Signals must have one sampling rate. Time stretched or played backwards is not found, nor a
-stretch without any detail.
+stretch without any detail. Every anchor is compared with every other: this is for some thousand windows.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -59,21 +59,23 @@ def find_overlaps(
         raise InvalidArgument("least", least, fix=f"give {2 * HALF} samples or more")
     signals = [_strongest(read(record), record) for record in cohort.records]
     places = [_anchors(signal) for signal in signals]
-    snippets = [_snippets(signal, at) for signal, at in zip(signals, places, strict=True)]
-    owner = np.repeat(np.arange(len(signals)), [len(at) for at in places])
-    if not len(owner):
-        return Similarity()
-    pairs = []
-    for (i, j), lags in _lags(np.concatenate(snippets), np.concatenate(places), owner).items():
-        tried = [lag for lag in lags if _named(lags, lag, places[i], len(signals[i]), len(signals[j]))]
-        if not tried:
-            continue
-        score, lag = max((_agreement(signals[i], signals[j], lag, least), lag) for lag in tried)
-        if score >= threshold:
-            first, second = cohort.records[i], cohort.records[j]
-            words = f"shifted by {abs(lag):,} samples" if lag else "none"
-            pairs.append(Pair(first, second, "overlap", words, round(min(1.0, score), 4)))
-    return Similarity(tuple(pairs))
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    for i, j, lag in _named_lags(signals, places):
+        score = _agreement(signals[i], signals[j], lag, least, threshold)
+        if score >= threshold and score > best.get((i, j), (0.0, 0))[0]:
+            best[i, j] = score, lag
+    return Similarity(
+        tuple(
+            Pair(
+                cohort.records[i],
+                cohort.records[j],
+                "overlap",
+                f"shifted by {abs(lag):,} samples" if lag else "none",
+                round(min(1.0, score), 4),
+            )
+            for (i, j), (score, lag) in best.items()
+        )
+    )
 
 
 def _strongest(array: np.ndarray, record: str) -> np.ndarray:
@@ -104,34 +106,56 @@ def _snippets(signal: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.divide(found, length, out=np.zeros_like(found), where=length > 0).astype(np.float32)
 
 
-def _lags(snippets: np.ndarray, places: np.ndarray, owner: np.ndarray) -> dict[tuple[int, int], dict[int, int]]:
-    """For each pair of signals the lags named by snippets that agree, and how often."""
-    found: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+def _named_lags(signals: list[np.ndarray], places: list[np.ndarray]) -> Iterator[tuple[int, int, int]]:
+    """Pairs of signals i < j and the lags that enough of the anchors of the first name, give or take a sample."""
+    owner = np.repeat(np.arange(len(signals)), [len(at) for at in places])
+    if not len(owner):
+        return
+    at = np.concatenate(places)
+    snippets = np.concatenate([_snippets(signal, own) for signal, own in zip(signals, places, strict=True)])
+    lengths = np.array([len(signal) for signal in signals])
+    span = 2 * int(lengths.max()) + 4
+    keys, votes = _votes(snippets, at, owner, span=span, records=len(signals))
+    near = votes.copy()
+    for step in (-1, 1):
+        found = np.searchsorted(keys, keys + step).clip(max=len(keys) - 1)
+        near += np.where(keys[found] == keys + step, votes[found], 0)
+    pair, lag = np.divmod(keys, span)
+    lag -= span // 2
+    i, j = np.divmod(pair, len(signals))
+    ordered = owner * span + at
+    start = i * span + np.maximum(0, lag) + HALF
+    stop = i * span + np.minimum(lengths[i], lengths[j] + lag) - HALF
+    room = np.searchsorted(ordered, stop) - np.searchsorted(ordered, start)
+    chosen = near >= np.maximum(VOTES, SHARE * room)
+    yield from zip(i[chosen].tolist(), j[chosen].tolist(), lag[chosen].tolist(), strict=True)
+
+
+def _votes(
+    snippets: np.ndarray, at: np.ndarray, owner: np.ndarray, *, span: int, records: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many pairs of snippets that agree name a lag of two signals; the key is (i * records + j) * span + lag."""
+    keys, votes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     for start in range(0, len(snippets), BLOCK):
-        rows = slice(start, start + BLOCK)
-        row, column = np.nonzero(snippets[rows] @ snippets[start:].T >= LIKE)
+        row, column = np.nonzero(snippets[start : start + BLOCK] @ snippets[start:].T >= LIKE)
         row, column = row + start, column + start
         apart = owner[row] < owner[column]
         row, column = row[apart], column[apart]
-        named = np.stack([owner[row], owner[column], places[row] - places[column]], axis=1)
-        for (i, j, lag), votes in zip(*np.unique(named, axis=0, return_counts=True), strict=True):
-            found[int(i), int(j)][int(lag)] += int(votes)
-    return found
+        named = (owner[row] * records + owner[column]) * span + at[row] - at[column] + span // 2
+        here, counts = np.unique(named, return_counts=True)
+        keys, inverse = np.unique(np.concatenate([keys, here]), return_inverse=True)
+        votes = np.bincount(inverse, weights=np.concatenate([votes, counts]), minlength=len(keys)).astype(np.int64)
+    return keys, votes
 
 
-def _named(lags: dict[int, int], lag: int, places: np.ndarray, length: int, other: int) -> bool:
-    """Whether enough of the first signal's anchors that have room in both name this lag, give or take a sample."""
-    votes = sum(lags.get(near, 0) for near in (lag - 1, lag, lag + 1))
-    start, stop = max(0, lag) + HALF, min(length, other + lag) - HALF
-    return votes >= max(VOTES, SHARE * int(((places >= start) & (places < stop)).sum()))
-
-
-def _agreement(first: np.ndarray, second: np.ndarray, lag: int, least: int) -> float:
-    """The correlation where the second, moved by `lag`, lies over the first; -1 where they share too little."""
+def _agreement(first: np.ndarray, second: np.ndarray, lag: int, least: int, threshold: float) -> float:
+    """The correlation where the second, moved by `lag`, lies over the first; -1 where they share too little for it."""
     start, stop = max(0, lag), min(len(first), len(second) + lag)
     if stop - start < least:
         return -1.0
     a, b = first[start:stop], second[start - lag : stop - lag]
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 0 else -1.0
+    score = float(a @ b) / size if size > 0 else -1.0
+    whole = min(1.0, 2 * (stop - start) / min(len(first), len(second)))
+    return score if score >= 1 - (1 - threshold) * whole**2 else -1.0

@@ -1,7 +1,7 @@
 """Go through a cohort for records that show the same thing: each file is read once, then forms are compared."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,7 +24,8 @@ def find_duplicates(
     """Every pair of records that show the same thing.
 
     `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers`
-    threads. Images of any two sizes are compared, signals and volumes only with others of their own shape. `threshold`
+    threads. Images and volumes of any two sizes are compared, signals only with others of their own length: for windows
+    of one recording see `find_overlaps`. `threshold`
     is the lowest correlation that is taken for a copy; a record that loses little by compression needs more, as
     `matching` says.
 
@@ -42,36 +43,39 @@ def find_duplicates(
     if not 0 < threshold <= 1:
         raise InvalidArgument("threshold", threshold, fix="give a correlation above 0 and up to 1")
     with ThreadPoolExecutor(workers) as pool:
-        looked = dict(zip(cohort.records, pool.map(lambda record: _look(read(record)), cohort.records), strict=True))
+        looked = dict(zip(cohort.records, pool.map(lambda record: look(read(record)), cohort.records), strict=True))
     identical = identical_pairs(cohort, {record: seen.pixels for record, seen in looked.items()})
-    return Similarity((*identical, *_near_duplicates(looked, threshold=threshold)))
+    return Similarity((*identical, *near_duplicates(looked, threshold=threshold, workers=workers)))
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class Seen:
+    """What is kept of a record after one look: a digest of its pixels, its shape, its appearance."""
+
     pixels: str
     shape: tuple[int, ...]
     appearance: Appearance | None
 
 
-def _look(array: np.ndarray) -> _Seen:
+def look(array: np.ndarray) -> Seen:
+    """One look at an array (channel, *space)."""
     array = np.asarray(array)
-    return _Seen(pixel_digest(array), array.shape[1:], appearance(array))
+    return Seen(pixel_digest(array), array.shape[1:], appearance(array))
 
 
-def _near_duplicates(looked: dict[str, _Seen], *, threshold: float) -> list[Pair]:
+def near_duplicates(looked: Mapping[str, Seen], *, threshold: float, workers: int) -> list[Pair]:
     """The near-duplicates among records of which no two are identical."""
     groups: dict[tuple[int, ...], dict[str, Appearance]] = defaultdict(dict)
     met: set[str] = set()
     for record, seen in looked.items():
         if seen.appearance is not None and seen.pixels not in met:
-            comparable = (2,) if len(seen.shape) == 2 else (len(seen.shape), *seen.shape)
+            comparable = (1, *seen.shape) if len(seen.shape) == 1 else (len(seen.shape),)
             groups[comparable][record] = seen.appearance
             met.add(seen.pixels)
     pairs = []
     for (dims, *_), group in groups.items():
         records = list(group)
-        for match in matches(list(group.values()), dims=dims, lowest=threshold):
+        for match in matches(list(group.values()), dims=dims, lowest=threshold, workers=workers):
             first, second = records[match.first], records[match.second]
             pairs.append(Pair(first, second, "near-duplicate", match.transform, round(match.score, 4)))
     return pairs

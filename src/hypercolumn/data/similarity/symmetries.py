@@ -69,5 +69,8 @@ def inverse(words: str) -> str:
 
     >>> inverse("turned by 90 degrees"), inverse("turned by 90 degrees and flipped")
     ('turned by 270 degrees', 'turned by 90 degrees and flipped')
+    >>> inverse("turned by 90 degrees and cropped")
+    'turned by 270 degrees and cropped'
     """
-    return {TURNS[1]: TURNS[3], TURNS[3]: TURNS[1]}.get(words, words)
+    turn, cropped, _ = words.partition(" and cropped")
+    return {TURNS[1]: TURNS[3], TURNS[3]: TURNS[1]}.get(turn, turn) + cropped
