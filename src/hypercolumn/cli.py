@@ -230,19 +230,26 @@ def audit(
         ),
     ] = None,
     controls: Annotated[bool, typer.Option("--controls", help="train what a wrong study would have claimed")] = False,
+    remedies: Annotated[bool, typer.Option("--remedies", help="compare remedies for sites and groups")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="write the findings as JSON")] = None,
     debug: Debug = False,
 ) -> None:
     """Look for what breaks papers, in a run or in anybody's table."""
     from hypercolumn.study.external import audit_run, audit_table
 
-    if controls and run is None:
-        raise UsageError("controls are trained for a run", fix="hypercolumn audit RUN --controls")
+    if (controls or remedies) and run is None:
+        option = "--controls" if controls else "--remedies"
+        raise UsageError("controls and remedies are for a run", fix=f"hypercolumn audit RUN {option}")
     if controls and run is not None:
         from hypercolumn.study.controls import run_controls
         from hypercolumn.study.run import Run
 
         run_controls(Run.open(run), watcher=_watcher())
+    if remedies and run is not None:
+        from hypercolumn.study.remedies import run_remedies
+        from hypercolumn.study.run import Run
+
+        run_remedies(Run.open(run), watcher=_watcher())
     if run is not None:
         findings = audit_run(run)
     elif manifest is not None:
