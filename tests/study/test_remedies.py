@@ -64,11 +64,12 @@ def test_a_group_that_is_called_too_often_gets_a_threshold_of_its_own() -> None:
 def test_a_rare_cell_counts_as_much_as_a_common_one() -> None:
     """Label 1 is rare in B, whose features are moved: a plain last layer leans on the group."""
     gains = []
-    for seed in (5, 15, 25):
-        known, test = _side(seed, shift=3.0, rare=0.08, rows=900), _side(seed + 1, shift=3.0, rows=900)
+    for seed in (5, 15, 25, 35):
+        known, test = _side(seed, shift=3.0, rare=0.08, rows=1500), _side(seed + 1, shift=3.0, rows=900)
         found = _compared([(known, test)])
         gains.append(_worst(found[ALIKE]) - _worst(found[ANEW]))
-    assert np.mean(gains) > 0.05
+    assert np.mean(gains) > 0.03
+    assert min(gains) > 0
 
 
 def test_what_is_fitted_does_not_see_the_test_side() -> None:
