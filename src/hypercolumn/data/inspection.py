@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hypercolumn.data.answers import label_image
 from hypercolumn.data.cohort import Cohort
-from hypercolumn.data.readers import LIMIT_BYTES, Header, read_header, read_image, read_labels, within
+from hypercolumn.data.readers import LIMIT_BYTES, Header, read_header, read_image, within
 from hypercolumn.data.readers.header import grant
 from hypercolumn.data.table import text_of
 from hypercolumn.data.target import InstancesTarget, MaskTarget, Target
@@ -67,6 +68,10 @@ def inspect_files(
     return Inspection((*problems, *_minorities(headers)), headers)
 
 
+MOST_OF_A_FILE = 3
+"""Problems of one file that are named; the others are counted."""
+
+
 @dataclass
 class _Look:
     """What one record gave."""
@@ -84,6 +89,13 @@ class _Look:
         except DataError as error:
             names = "; ".join(self.name_of(file) for file in files)
             place = f"record {self.record}" + (f": {names}" if names and names != self.record else "")
+            if isinstance(error, DataProblems):
+                each = list(error.problems)
+                self.problems += [replace(one, where=f"{place}: {one.where}") for one in each[:MOST_OF_A_FILE]]
+                if len(each) > MOST_OF_A_FILE:
+                    rest = len(each) - MOST_OF_A_FILE
+                    self.problems.append(replace(each[0], what=f"and {rest:,} more problems", why="", where=place))
+                return
             self.problems.append(replace(error.problem, where=place))
 
     def name_of(self, file: Path) -> str:
@@ -137,7 +149,10 @@ def _look_at_labels(look: _Look, cohort: Cohort, target: MaskTarget | InstancesT
         return
     file = cohort.folder / cell
     with look.at(file):
-        labels = read_labels(within(cohort.folder, file), limit_bytes=limit_bytes)
+        space = look.header.space if look.header is not None else ()
+        labels = label_image(
+            within(cohort.folder, file), space=space, names=target.classes[1:], limit_bytes=limit_bytes
+        )
         with look.at(file):
             target.encode(labels)
         if look.header is not None and labels.shape != look.header.space:

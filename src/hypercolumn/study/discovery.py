@@ -15,10 +15,14 @@ import numpy as np
 import pandas as pd
 
 from hypercolumn.data import channel_groups, read_header, read_image, read_labels, read_table
+from hypercolumn.data.answers import OUTLINES
+from hypercolumn.data.readers.annotations import class_names
 from hypercolumn.data.table import text_of
 from hypercolumn.errors import DataError, HypercolumnError
 
 IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
+ANSWERS = IMAGES | OUTLINES
+"""What a label file may be: a label image, or outlines drawn for one image."""
 TABLES = {".csv", ".tsv", ".parquet"}
 LABEL_WORDS = (
     "labels? masks? segs? segmentations? annotations? gts? groundtruths? ground_truth truth targets? instances?"
@@ -107,6 +111,7 @@ def look(folder: Path) -> Guess:
         path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)
     )
     images = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in IMAGES]
+    outlines = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in OUTLINES]
     tables = {path: _table(folder / path) for path in files if path.suffix.lower() in TABLES}
     known = {path: table for path, table in tables.items() if table is not None and len(table)}
     if not images:
@@ -120,15 +125,15 @@ def look(folder: Path) -> Guess:
         manifest = _as_manifest(table, folder)
         if manifest is not None:
             return _finish(folder, *manifest, [f"{path.as_posix()} names {len(table)} files: it is the manifest"])
-    return _finish(folder, *_from_files(folder, images, known))
+    return _finish(folder, *_from_files(folder, images, outlines, known))
 
 
 def _from_files(
-    folder: Path, images: list[PurePosixPath], tables: dict[Path, pd.DataFrame]
+    folder: Path, images: list[PurePosixPath], outlines: list[PurePosixPath], tables: dict[Path, pd.DataFrame]
 ) -> tuple[pd.DataFrame, str, str | None, list[str]]:
     """A manifest made from file names: (table, input column, target column, reasons)."""
     reasons: list[str] = []
-    labels = [path for path in images if any(_LABEL.match(part) for part in (*path.parts[:-1], path.stem))]
+    labels = [path for path in images if any(_LABEL.match(part) for part in (*path.parts[:-1], path.stem))] or outlines
     inputs = [path for path in images if path not in set(labels)]
     sets = channel_groups([str(path) for path in inputs])
     if any(len(members) > 1 for members in sets.values()):
@@ -151,7 +156,8 @@ def _from_files(
                 fix="name both alike, or write a manifest with the columns image and mask",
             )
         target = "mask"
-        reasons.append(f"{paired} of {len(table)} images have a label image of the same name in {labels[0].parent}/")
+        what = "outlines" if labels[0].suffix.lower() in OUTLINES else "a label image"
+        reasons.append(f"{paired} of {len(table)} images have {what} of the same name in {labels[0].parent}/")
     table = _join_tables(table, tables, reasons)
     folders = [PurePosixPath(cell.split(";")[0]).parent.name for cell in table["image"]]
     if target is None and len(set(folders)) > 1 and min(folders.count(name) for name in set(folders)) > 1:
@@ -227,6 +233,11 @@ def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, r
 def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[str, int] | tuple[str, ...], str]:
     """What kind of answer a column holds: label images are opened, a few of them, to see."""
     cells = [str(cell) for cell in table[target]]
+    if PurePosixPath(cells[0]).suffix.lower() in OUTLINES:
+        named = sorted({name for cell in cells[:: max(1, len(cells) // 8)] for name in class_names(folder / cell)})
+        what = named[0] if len(named) == 1 else "object"
+        of = f" of the class{'es' * (len(named) > 1)} {', '.join(named)}" if named else ""
+        return "instances", ("background", what), f"outlines are drawn one an object{of}: instances"
     if PurePosixPath(cells[0]).suffix.lower() not in IMAGES:
         numbers = _numbers(table[target])
         if numbers is not None:
@@ -350,14 +361,15 @@ def _as_manifest(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, str, 
     named = []
     for name in table.columns:
         cells = [str(cell) for cell in table[name].dropna()]
-        if cells and all(PurePosixPath(cell.split(";")[0]).suffix.lower() in IMAGES for cell in cells):
+        if cells and all(PurePosixPath(cell.split(";")[0]).suffix.lower() in ANSWERS for cell in cells):
             there = sum((folder / cell.split(";")[0]).is_file() for cell in cells[:20])
             if there >= 0.5 * min(20, len(cells)):
                 named.append(name)
     if not named:
         return None
-    target = next((name for name in named if _LABEL.match(name)), None)
-    image = next((name for name in named if name != target), None)
+    drawn = {name for name in named if PurePosixPath(str(table[name].dropna().iloc[0])).suffix.lower() in OUTLINES}
+    target = next((name for name in named if name in drawn or _LABEL.match(name)), None)
+    image = next((name for name in named if name != target and name not in drawn), None)
     return None if image is None else (table, image, target)
 
 

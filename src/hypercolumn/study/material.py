@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hypercolumn.data import Box, Cohort, Header, NumberTarget, Piece, Target, read_image, read_labels, within
+from hypercolumn.data import Box, Cohort, Header, NumberTarget, Piece, Target, read_image, within
+from hypercolumn.data.answers import label_image
 from hypercolumn.data.instance_map import as_instances, with_small_numbers
 from hypercolumn.preprocessing import Normalization
 
@@ -61,8 +62,9 @@ class Material:
         return as_instances(self.stored_labels(record), where=record)
 
     def stored_labels(self, record: str) -> np.ndarray:
-        """The label image as the file has it: object numbers stay object numbers."""
-        return read_labels(within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record))))
+        """The label image as the file has it, or has it drawn: object numbers stay object numbers."""
+        path = within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record)))
+        return label_image(path, space=self.headers[record].space, names=self.classes[1:])
 
     def label(self, record: str) -> np.ndarray:
         """The answer of a record that has one: a class index, a label vector, or a number."""

@@ -11,8 +11,8 @@ so; a polygon that crosses itself is refused, or read by the even-odd rule where
 """
 
 from hypercolumn.data.readers.annotations.coco import read_coco
-from hypercolumn.data.readers.annotations.geojson import read_geojson
+from hypercolumn.data.readers.annotations.geojson import class_names, read_geojson
 from hypercolumn.data.readers.annotations.instance_map import read_objects
 from hypercolumn.data.readers.annotations.voc import read_voc
 
-__all__ = ["read_coco", "read_geojson", "read_objects", "read_voc"]
+__all__ = ["class_names", "read_coco", "read_geojson", "read_objects", "read_voc"]

@@ -57,6 +57,14 @@ def read_geojson(
     return gathering.objects()
 
 
+def class_names(path: Path | str, *, limit_bytes: int = LIMIT_BYTES) -> tuple[str, ...]:
+    """The names of the classes that the features of a file bear, in the order of the alphabet."""
+    path = Path(path)
+    features = _features(read_json(path, limit_bytes=limit_bytes), path)
+    found = {_class(feature, ()) for feature in features if isinstance(feature, dict)}
+    return tuple(sorted(name for name in found if isinstance(name, str)))
+
+
 def _features(document: Any, path: Path) -> list[Any]:
     if isinstance(document, dict) and document.get("type") == "FeatureCollection":
         document = document.get("features")
