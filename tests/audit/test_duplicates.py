@@ -68,12 +68,22 @@ def test_copies_on_one_side_of_every_fold_are_a_note() -> None:
     split = split_of(("abcd", "", "efgh"), ("efgh", "", "abcd"))
     [finding] = duplicates(cohort_of(patients={"a": "A", "b": "A"}), similarity_of("ab"), split)
     assert (finding.code, finding.severity) == ("A-DUPLICATES-WITHIN", Severity.NOTE)
-    assert finding.evidence["pairs between two patients"] == 0
 
 
 def test_one_image_under_two_patients_is_said() -> None:
     [finding] = duplicates(cohort_of(), similarity_of("ab", "cd"))
-    assert "2 of them are between two patients" in finding.claim
+    assert (finding.code, finding.severity) == ("A-DUPLICATES-TWO-PATIENTS", Severity.WARNING)
+    assert finding.evidence["pairs of patients"] == 2
+    assert "2 pairs of patients share an image" in finding.claim
+    assert "under two names" in finding.claim
+
+
+def test_copies_of_one_patient_are_told_apart_from_those_of_two() -> None:
+    found = duplicates(cohort_of(patients={"a": "A", "b": "A"}), similarity_of("ab", "cd"))
+    assert {one.code: one.groups for one in found} == {
+        "A-DUPLICATES-TWO-PATIENTS": (("c", "d"),),
+        "A-DUPLICATES-WITHIN": (("a", "b"),),
+    }
 
 
 def test_one_bad_fold_is_enough() -> None:
@@ -108,7 +118,7 @@ def test_a_cluster_that_would_join_many_units_is_shown_before_it_is_obeyed() -> 
 
 def test_a_cluster_inside_one_unit_joins_nothing() -> None:
     findings = duplicates(cohort_of(), similarity_of("ab", "bc", "cd"), units={"A": tuple("abcd"), "E": ("e",)})
-    assert [finding.code for finding in findings] == ["A-DUPLICATES-WITHIN"]
+    assert "A-DUPLICATES-LARGE-CLUSTER" not in {finding.code for finding in findings}
 
 
 def test_pairs_of_records_that_the_cohort_does_not_have_are_passed_over() -> None:

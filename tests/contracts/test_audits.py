@@ -120,7 +120,12 @@ DEFECTS: dict[str, tuple[Callable[[Study], Study], str, Severity]] = {
     "a copy in validation": (copy_in_validation, "A-DUPLICATES-IN-VALIDATION", Severity.WARNING),
     "a copy with another label": (copy_with_another_label, "A-DUPLICATES-LABELS", Severity.WARNING),
     "one image for many patients": (one_image_for_many, "A-DUPLICATES-LARGE-CLUSTER", Severity.WARNING),
-    "a copy on one side": (lambda s: s.show("P1-1", s.images["P0-1"]), "A-DUPLICATES-WITHIN", Severity.NOTE),
+    "a copy on one side": (lambda s: s.show("P1-2", s.images["P1-1"]), "A-DUPLICATES-WITHIN", Severity.NOTE),
+    "one image for two patients": (
+        lambda s: s.show("P1-1", s.images["P0-1"]),
+        "A-DUPLICATES-TWO-PATIENTS",
+        Severity.WARNING,
+    ),
 }
 
 

@@ -152,18 +152,31 @@ def _within(cohort: Cohort, pairs: list[Pair], split: Split | None) -> Iterator[
         "on the same side of every fold" if split is not None else "in the cohort; a split must keep each on one side"
     )
     patients = cohort.level("patient") if "patient" in cohort.levels else None
-    differ = 0 if patients is None else sum(patients[pair.first] != patients[pair.second] for pair in pairs)
-    strangers = (
-        f" {differ:,} of them {'is' if differ == 1 else 'are'} between two patients: one of the two names may be wrong."
-        if differ
-        else ""
-    )
+    strangers = [] if patients is None else [one for one in pairs if patients[one.first] != patients[one.second]]
+    if patients is not None and strangers:
+        both = sorted({tuple(sorted((str(patients[one.first]), str(patients[one.second])))) for one in strangers})
+        kept = "They stand on one side of every fold, so that the score is not too good by it, but" if split else "And"
+        yield Finding(
+            "A-DUPLICATES-TWO-PATIENTS",
+            Severity.WARNING,
+            f"{counted(len(both), 'pair')} of patients {'shares' if len(both) == 1 else 'share'} an image: "
+            f"{listed((' and '.join(names) for names in both), most=5)}. One person may be there under two names, "
+            f"or an image under the wrong one. {kept} a person counts twice, and what stands in the table of one may "
+            "belong to the other.",
+            evidence={"pairs of patients": len(both), **_kinds(strangers)},
+            remedy="Find out who they are; give one person one name, or leave out the image that is misplaced.",
+            groups=_shown(strangers),
+        )
+    known = {(one.first, one.second) for one in strangers}
+    pairs = [one for one in pairs if (one.first, one.second) not in known]
+    if not pairs:
+        return
     yield Finding(
         "A-DUPLICATES-WITHIN",
         Severity.NOTE,
-        f"{counted(len(pairs), 'pair')} of copies {'stands' if len(pairs) == 1 else 'stand'} {place}.{strangers} They "
+        f"{counted(len(pairs), 'pair')} of copies {'stands' if len(pairs) == 1 else 'stand'} {place}. They "
         "do not spoil the score, but a case that is stored twice counts twice.",
-        evidence={**_kinds(pairs), **({"pairs between two patients": differ} if patients is not None else {})},
+        evidence=_kinds(pairs),
         remedy="Drop all but one of each, unless the copies are wanted.",
         groups=_shown(pairs),
     )

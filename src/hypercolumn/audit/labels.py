@@ -109,9 +109,10 @@ def _judge(
     return Finding(
         "A-LABEL-NOISE",
         Severity.WARNING,
-        f"{read}, although it had not seen them. By that, {share} are wrong. A score that is measured by these labels "
-        f"cannot be better than they are. {counted(len(learnt.suspects), 'record')} "
-        f"{'is' if len(learnt.suspects) == 1 else 'are'} listed to be looked at, first "
+        f"{read}, although it had not seen them. By that, an estimated {share} are wrong. A score that is measured by "
+        "wrong labels mostly looks too low, and cannot tell two good networks apart. "
+        f"{counted(len(learnt.suspects), 'record')} {'is' if len(learnt.suspects) == 1 else 'are'} listed to be looked "
+        f"at, first "
         f"{listed((group[0] for group in shown), most=3)}.",
         evidence=evidence,
         remedy="Look at the listed records, without seeing what the network says, and correct what is wrong "

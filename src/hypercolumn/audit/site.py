@@ -171,7 +171,7 @@ def _ranked(ranked: _Ranked | None, column: str, p: float) -> Iterator[Finding]:
         yield Finding(
             "A-SITE-RANKED-PASSED",
             Severity.PASSED,
-            f"{said}: ranking whole {column}s adds no more than chance (p = {p:.2g}).",
+            f"{said}: ranking whole {column}s is not shown to add anything (p = {p:.2g}).",
             evidence=evidence,
             remedy="Nothing to do.",
         )
@@ -219,7 +219,8 @@ def _by_site(predictions: Predictions, column: str, spread: str, p: float, *, se
         yield Finding(
             "A-SITE-SCORE-PASSED",
             Severity.PASSED,
-            f"The {metric} runs {said}, over {counted(len(defined), column)}: no more than chance (p = {p:.2g}).",
+            f"The {metric} runs {said}, over {counted(len(defined), column)}, and is not shown to differ (p = {p:.2g}, "
+            "corrected for all that was asked of the sites).",
             evidence=evidence,
             remedy="Nothing to do.",
         )
@@ -302,7 +303,9 @@ def _told(
             f"The {column} can be told from the {source} ({said}).{together}",
             evidence=evidence,
             remedy="Try normalisation, colour augmentation and harmonisation fitted on the training side, and ask "
-            "again.",
+            "again."
+            if confounded
+            else f"Nothing to do here: label and {column} do not go together, so that this does not raise the score.",
         )
     else:
         yield Finding(

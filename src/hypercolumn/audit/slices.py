@@ -220,11 +220,12 @@ def _worse(
         named |= set(found.members.tolist())
         shared = described.words(found.members)
         worse = gap.difference.value or 0.0
+        sure = gap.difference.low is None or gap.difference.low > 0
         said = f" They share {shared}." if shared else ""
         yield Finding(
             "A-SLICES-WORSE",
-            Severity.WARNING if worse >= MATERIAL else Severity.NOTE,
-            f"The network fails a group that no column was declared for: {counted(gap.records, 'record')} of "
+            Severity.WARNING if worse >= MATERIAL and sure else Severity.NOTE,
+            f"The network does worse in a group that no column was declared for: {counted(gap.records, 'record')} of "
             f"{counted(gap.units, 'unit')} with an accuracy of {1 - (gap.inside.value or 0.0):.3f}, and "
             f"{1 - gap.expected:.3f} in the same classes outside: worse by {worse:.3f} ({between(gap.difference)}, "
             f"p = {p:.2g} after correction for {counted(len(tested), 'candidate')}).{said} It was found on one half of "
@@ -243,7 +244,7 @@ def _worse(
 
 
 def _passed(tested: list[tuple[_Slice, Gap]], corrected: np.ndarray) -> Finding:
-    worst = max(gap.difference.value or 0.0 for _, gap in tested)
+    worst = max(0.0, *(gap.difference.value or 0.0 for _, gap in tested))
     return Finding(
         "A-SLICES-PASSED",
         Severity.PASSED,
