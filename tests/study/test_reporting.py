@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from hypercolumn.audit import Finding, Severity
 from hypercolumn.evaluation import Better, Predictions, Score, regression_row
 from hypercolumn.report import State
 from hypercolumn.study.galleries import case_values
-from hypercolumn.study.reporting import agreement, lights
+from hypercolumn.study.reporting import _warned, agreement, lights
 
 
 def error(value: float, low: float | None = None, high: float | None = None) -> Score:
@@ -60,3 +61,15 @@ def test_numbers_are_shown_in_the_order_of_those_known() -> None:
     shown = agreement(predicted())
     assert shown is not None
     assert (shown.records, shown.truth, shown.answer) == (("b", "c", "a"), (3.0, 5.0, 9.0), (7.0, 5.0, 9.5))
+
+
+def test_the_paragraph_for_a_paper_names_what_was_warned_of_and_nothing_else() -> None:
+    findings = [
+        Finding("A-SITE-LABEL", Severity.WARNING, "Label and scanner go together (V 0.5). Crop it."),
+        Finding("A-SLICES-PASSED", Severity.PASSED, "No group fares worse."),
+        Finding("A-LINEAGE-BOTH-SIDES", Severity.BLOCKING, "Patient 7 is on both sides."),
+    ]
+    assert _warned(findings) == (
+        " Limitations found by its audits: Label and scanner go together (V 0.5); Patient 7 is on both sides."
+    )
+    assert _warned(findings[1:2]) == ""

@@ -111,6 +111,11 @@ def test_the_report_says_whether_it_can_be_believed_and_of_what_it_speaks(run: R
     assert str(Path.home()) not in page
 
 
+def test_the_command_for_the_same_numbers_holds_what_a_clock_decided(run: Run) -> None:
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "--set training.steps=8 --set training.precision=float32 --set training.width=4" in page
+
+
 def test_everything_derived_is_written_down_with_its_reason(run: Run) -> None:
     plan = json.loads((run.fold("fold-1") / "plan.json").read_text(encoding="utf-8"))
     assert all(choice["why"] for choice in plan["choices"])

@@ -6,6 +6,7 @@ word where the data are gone.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -387,7 +388,7 @@ def _reproduction(run: Run, asked: StudyFile) -> report.Reproduction:
     state = run.state()
     return report.Reproduction(
         commands=(
-            f"hypercolumn train {run.folder.name}/study.yaml",
+            f"hypercolumn train {run.folder.name}/study.yaml{_decided_by_clock(run)}",
             f"hypercolumn check {run.folder.name}",
             f"hypercolumn report {run.folder.name}",
         ),
@@ -402,10 +403,32 @@ def _reproduction(run: Run, asked: StudyFile) -> report.Reproduction:
     )
 
 
+def _decided_by_clock(run: Run) -> str:
+    """What was measured on this machine before the first step, as settings: elsewhere it would come out otherwise."""
+    folder = run.fold(run.split.folds[0].name)
+    decided = json.loads((folder / "schedule.json").read_text(encoding="utf-8"))
+    arguments = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["arguments"]
+    settings = {
+        "steps": decided["schedule"]["steps"],
+        "precision": decided["precision"]["dtype"],
+        **({"width": arguments["width"]} if "width" in arguments else {}),
+    }
+    return "".join(f" --set training.{name}={value}" for name, value in settings.items())
+
+
+def _warned(findings: Sequence[Finding]) -> str:
+    """A sentence for each finding that warns or blocks, as a limitation; nothing where there is none."""
+    loud = [one for one in findings if one.severity in {Severity.WARNING, Severity.BLOCKING}]
+    first = [re.split(r"(?<=[.:]) ", one.claim)[0].rstrip(".:") for one in loud]
+    return f" Limitations found by its audits: {'; '.join(dict.fromkeys(first))}." if first else ""
+
+
 def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -> str:
     """A paragraph that an author can start from."""
     plan = json.loads((run.fold(split.folds[0].name) / "plan.json").read_text(encoding="utf-8"))
-    network = {"unet": "a U-Net", "resnet": "a residual network"}.get(plan["network"], "a convolutional network")
+    network = {"unet": "a U-Net", "resnet": "a residual network", "mask_rcnn": "a Mask R-CNN"}.get(
+        plan["network"], "a convolutional network"
+    )
     window = " x ".join(map(str, plan["window"]))
     version, value = run.state()["versions"]["hypercolumn"], "undefined" if lead.value is None else shown(lead.value)
     interval = (
@@ -420,5 +443,5 @@ def _methods(asked: StudyFile, run: Run, lead: Score, split: Split, unit: str) -
         f"{window} samples, with every choice made from the training side alone; the weights with the lowest loss on "
         f"separate validation {unit} were kept. Predictions on the test sides were pooled: "
         f"{lead.metric} {value}{interval}, "
-        f"which speaks of new {noun(asked, unit)}s."
+        f"which speaks of new {noun(asked, unit)}s.{_warned(run.findings)}"
     )
