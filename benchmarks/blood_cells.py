@@ -1,8 +1,9 @@
 """Blood cells (BCCD): the light Mask R-CNN learns boxes of red cells, white cells and platelets in fourteen minutes.
 
 80 smears of 640 x 480 pixels at half their size, three folds by smear (patients are not known), certified; a third of
-the time each, of the hour that it may take. Every smear is answered by a network that has seen neither it nor a near-copy of it. Beside it stands the
-best recipe without a network (`smears`), fitted on the same smears; its time does not count.
+the time each, of the hour that it may take. Every smear is answered by a network that has seen neither it nor a
+near-copy of it. Beside it stands the best recipe without a network (`smears`), fitted on the same smears; its time does
+not count.
 
 The annotation is incomplete: cells in clumps and at the border often have no box. So a false alarm may be a cell, AP50
 is a lower bound, and the error of the count is one against the annotator's count. The score from which a red cell
