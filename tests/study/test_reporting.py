@@ -73,3 +73,11 @@ def test_the_paragraph_for_a_paper_names_what_was_warned_of_and_nothing_else() -
         " Limitations found by its audits: Label and scanner go together (V 0.5); Patient 7 is on both sides."
     )
     assert _warned(findings[1:2]) == ""
+
+
+@pytest.mark.parametrize(("low", "state"), [(0.25, State.WARNING), (0.9, State.OK), (None, State.OK)])
+def test_many_patients_do_not_make_a_wide_interval_enough(low: float | None, state: State) -> None:
+    score = Score("AUROC", 0.98, low, None if low is None else 1.0, "patients", 160, 320)
+    [light] = [light for light in lights((), score, None, "", "patients") if light.name == "Enough to say"]
+    assert light.state is state
+    assert ("a few of them decide" in light.words) is (state is State.WARNING)

@@ -37,6 +37,8 @@ from hypercolumn.study.study_file import StudyFile, parse_study_file
 
 LEAST_UNITS = 10
 """Below so many units an interval is a guess."""
+WIDE = 0.4
+"""An interval of a share that is wider says little, however many units there are."""
 
 
 def write_report(run: Run, path: Path | None = None) -> Path:
@@ -113,11 +115,14 @@ def lights(
             "Leakage", State.OK, f"no {unit.removesuffix('s')} and no copy of an image stands on both sides of a fold"
         )
     few = lead.units < LEAST_UNITS
-    size = Light(
-        "Enough to say",
-        State.WARNING if few or lead.note else State.OK,
-        f"{lead.units} {unit}" + (f": {lead.note}" if lead.note else ", enough for an interval"),
-    )
+    low, high = (0.0, 0.0) if lead.low is None or lead.high is None else (lead.low, lead.high)
+    wide = lead.better is Better.HIGHER and high - low > WIDE
+    said = ", enough for an interval"
+    if lead.note:
+        said = f": {lead.note}"
+    elif wide:
+        said = f", but the interval runs from {shown(low)} to {shown(high)}: a few of them decide the score"
+    size = Light("Enough to say", State.WARNING if few or lead.note or wide else State.OK, f"{lead.units} {unit}{said}")
     return (
         leak,
         _against(lead, best, best_name),
