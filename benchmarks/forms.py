@@ -18,7 +18,7 @@ from benchmarks.harness import Measured, bar
 from hypercolumn.study import Run, Study, init
 from hypercolumn.study.plan import CONVEX, FEW_TOUCH
 
-FIELDS, RODS, SIZE, MINUTES, SEED = 40, 10, 128, 2.5, 0
+FIELDS, RODS, SIZE, MINUTES, SEED = 40, 10, 128, 6, 0
 
 
 @cache
