@@ -5,6 +5,7 @@ images are data URIs, and the content policy forbids everything else. `Room` say
 out; the page takes the largest room that leaves space, and says where the rest can be found.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, partial
@@ -104,6 +105,22 @@ def _lay_out(content: ReportContent, room: Room, *, pictures: dict[int, Picture]
     )
 
 
+def freedoms(methods: Sequence[str]) -> list[str]:
+    """Methods of intervals, those that differ only in their degrees of freedom told once.
+
+    >>> freedoms(["jackknife, t(39)", "exact", "jackknife, t(11)", "jackknife, t(25)"])
+    ['jackknife, t(11 to 39)', 'exact']
+    """
+    found: dict[str, list[int]] = {}
+    for method in methods:
+        known = re.fullmatch(r"(.*), t\((\d+)\)", method)
+        found.setdefault(known[1] if known else method, []).extend([int(known[2])] if known else [])
+    return [
+        f"{name}, t({min(each)} to {max(each)})" if len(set(each)) > 1 else f"{name}, t({each[0]})" if each else name
+        for name, each in found.items()
+    ]
+
+
 @cache
 def _environment(room: Room) -> Environment:
     """The templates, read once for each room: what they call everything, and how they print a value."""
@@ -117,6 +134,7 @@ def _environment(room: Room) -> Environment:
     )
     environment.filters |= {"number": number, "count": count, "duration": duration}
     environment.filters |= {"evidence": partial(_evidence, room=room), "prose": partial(_prose, room=room)}
+    environment.filters |= {"freedoms": freedoms}
     environment.globals |= {"room": room, "style": Markup(_read("style.css"))}
     environment.globals |= {"Severity": Severity, "State": State, "Flow": Flow, "Filled": Filled}
     environment.globals |= {"charts": charts, "Frame": charts.Frame, "Axis": charts.Axis}
