@@ -7,18 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import torch
-from safetensors.torch import load_file
 from tests.study import small_study
 
 from hypercolumn.data import opened_image
-from hypercolumn.errors import HypercolumnError, Interrupted, NetworkError
-from hypercolumn.study import Run, Study, large, resume
+from hypercolumn.errors import HypercolumnError, NetworkError
+from hypercolumn.study import Run, Study, large
 from hypercolumn.study.exporting import export_run
 from hypercolumn.study.external import load_ensemble, predict_files
 from hypercolumn.study.progress import Silent
 
-SETTINGS = ("training.network=mask_rcnn", "training.steps=12", "training.window=[64, 64]", "training.batch=2")
+SETTINGS = ("training.network=mask_rcnn", "training.steps=4", "training.window=[64, 64]", "training.batch=2")
 
 
 @pytest.fixture(scope="module")
@@ -52,26 +50,6 @@ def test_the_plan_names_the_network_and_its_anchors(run: Run) -> None:
 def test_the_report_is_written(run: Run) -> None:
     page = (run.folder / "report.html").read_text()
     assert "Mask R-CNN" in page
-
-
-def test_the_same_study_gives_the_same_weights_also_when_it_was_interrupted(
-    home: Path, run: Run, tmp_path: Path
-) -> None:
-    class Impatient(Silent):
-        def moment(self, fold: str, moment: object) -> None:
-            if fold == "fold-1" and moment.step == 5:  # type: ignore[attr-defined]
-                import os
-                import signal
-
-                os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(Interrupted):
-        Study.read(home / "study.yaml", SETTINGS).train(out=tmp_path / "runs", watcher=Impatient())
-    [folder] = (tmp_path / "runs").iterdir()
-    again = resume(folder)
-    for fold in run.state()["folds"]:
-        one, other = (load_file(each.fold(fold) / "weights.safetensors") for each in (run, again))
-        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_all_folds_together_predict_objects(home: Path, run: Run, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_outlines_are_the_objects_that_they_were_drawn_around(folder: Path) -> N
 
 def test_a_study_is_trained_on_them(folder: Path) -> None:
     path = init(folder, folder.parent / "study.yaml")
-    run = Study.read(path, small_study.SETTINGS).train(out=folder.parent / "runs")
+    run = Study.read(path, [*small_study.SETTINGS, "split.kind=hold-out"]).train(out=folder.parent / "runs")
     assert run.lead().metric == "AP, mean over images"
-    assert run.predictions.table["true_objects"].sum() > 20
+    assert run.predictions.table["true_objects"].sum() > 5
     run.verify(full=False)
 
 

@@ -48,7 +48,7 @@ def train_on(fabric: object, folder: Path, schedule: Schedule, more: dict) -> Fi
     settings = {"validation": examples(4, augmented=False, first=100), "precision": Precision(), **more}
     return fit(
         settings.pop("network", None) or network(),
-        Segmentation(("background", "disc")),
+        settings.pop("task", None) or Segmentation(("background", "disc")),
         examples(10),
         schedule=schedule,
         folder=folder,

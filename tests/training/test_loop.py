@@ -5,14 +5,19 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.training import discs
 
 from hypercolumn.errors import Interrupted, RunError
-from hypercolumn.training import Moment, Schedule, load_checkpoint
+from hypercolumn.networks import MaskRCNN, MaskRCNNSettings
+from hypercolumn.tasks import Anchors, Detection, DetectionSettings
+from hypercolumn.training import Moment, Schedule, load_checkpoint, seed_torch
+from hypercolumn.training.chance import Stream
 
 SHORT = Schedule(steps=12, batch=4, learning_rate=1e-2, warmup=2, evaluate_every=3, checkpoint_every=2, seed=0)
 
@@ -75,6 +80,31 @@ def test_interrupted_and_resumed_is_left_alone_to_the_bit(tmp_path: Path, stop_a
     resumed = discs.train(tmp_path / "cut", SHORT)
     assert weights_equal(whole.weights, resumed.weights)
     assert whole.progress == resumed.progress
+
+
+def detecting() -> dict[str, object]:
+    """A Mask R-CNN as small as can be, and its task: what it looks at is drawn at random."""
+    seed_torch(0, Stream.WEIGHTS)
+    tiny = MaskRCNNSettings(18, 4, "group", channels=8, levels=4, hidden=16, mask_channels=8, mask_layers=1)
+    settings = replace(
+        DetectionSettings.light(), anchors=Anchors((8.0, 16.0, 32.0, 64.0)), regions_drawn=16, anchors_drawn=32
+    )
+    return {"network": MaskRCNN(2, 1, 1, settings=tiny), "task": Detection(("disc",), settings=settings)}
+
+
+def test_a_network_with_stages_is_trained_by_the_same_loop_and_resumed_to_the_bit(tmp_path: Path) -> None:
+    def interrupt(moment: Moment) -> None:
+        if moment.step == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    whole = discs.train(tmp_path / "whole", SHORT, **detecting())
+    with pytest.raises(Interrupted, match="stopped at step 5 of 12"):
+        discs.train(tmp_path / "cut", SHORT, watch=interrupt, **detecting())
+    resumed = discs.train(tmp_path / "cut", SHORT, **detecting())
+    assert weights_equal(whole.weights, resumed.weights)
+    assert whole.progress == resumed.progress
+    longer = discs.train(tmp_path / "longer", replace(SHORT, steps=60), **detecting())
+    assert np.mean(longer.progress.losses[-10:]) < 0.8 * np.mean(longer.progress.losses[:5])
 
 
 SCRIPT = """
