@@ -17,7 +17,7 @@ from hypercolumn.study import Run, Study, init
 DSB = Path(__file__).parents[1] / "../shared/data/dsb2018_nuclei"
 SETTINGS = {
     "unet": ("training.minutes=9.5", "split.folds=3", "training.test_time_flips=true"),
-    "mask_rcnn": ("training.network=mask_rcnn", "training.minutes=7", "split.folds=3"),
+    "mask_rcnn": ("training.network=mask_rcnn", "training.minutes=4.5", "split.folds=3"),
 }
 
 

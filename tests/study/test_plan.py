@@ -170,6 +170,7 @@ def test_the_study_file_chooses_between_the_two() -> None:
     assert plan(replace(SEEN, form=HOOKS), INSTANCES, wanted={"network": "unet"}).network == "unet"
     assert plan(replace(SEEN, form=None), INSTANCES, wanted={"network": "mask_rcnn"}).network == "mask_rcnn"
     assert plan(replace(SEEN, form=HOOKS), INSTANCES, wanted={"test_time_flips": True}).network == "unet"
+    assert plan(replace(SEEN, form=HOOKS), INSTANCES, wanted={"minutes": 2}).network == "unet", "too short for it"
 
 
 def test_small_records_with_one_answer_are_trained_on_at_the_size_at_which_they_are_predicted() -> None:

@@ -44,6 +44,8 @@ CONVEX, FEW_TOUCH = 0.85, 0.05
 """From this solidity on a watershed of the distance parts objects, and below this share of touching it need not."""
 MOST_OBJECTS, LEAST_ANCHOR = 200, 8.0
 """A light Mask R-CNN answers up to 400 objects an image; its finest map has a place every 4 samples."""
+ENOUGH_MINUTES = 5.0
+"""From here on it tells objects with waists apart better than a watershed, below it does not: `benchmarks.forms`."""
 WINDOW_FLOOR = {1: 64, 2: 32, 3: 16}
 SAMPLES_A_STEP = {1: 65_536, 2: 12 * 128 * 128, 3: 2 * 64**3}
 
@@ -263,6 +265,7 @@ def _network(seen: Fingerprint, wanted: TrainingSection, *, dense: bool, by_regi
     if not dense:
         return "resnet", "one answer for a whole record: residual stages and a global mean"
     alone = wanted.devices * wanted.nodes == 1 and not by_region and not wanted.test_time_flips
+    alone = alone and (wanted.steps is not None or (wanted.minutes or 0.0) >= ENOUGH_MINUTES)
     if seen.dims == 2 and seen.form is not None and _waisted(seen.form) and seen.form.count <= MOST_OBJECTS and alone:
         return "mask_rcnn", "objects of such a form are found one by one, each with a mask of its own"
     return "unet", "each sample gets a class of its own: an encoder and a decoder with skips"
@@ -287,7 +290,7 @@ def _way_to_objects(form: ObjectForm, network: str) -> Choice:
     if network in STAGED:
         way = "Mask R-CNN, each by a box and a mask of its own"
     elif _waisted(form):
-        why += "; network: mask_rcnn may part them better"
+        why += f"; network: mask_rcnn parts them better from about {ENOUGH_MINUTES:g} minutes a fold on"
     return Choice("objects", way, why)
 
 
