@@ -263,6 +263,20 @@ def test_neighbouring_slices_of_one_stack_are_not_joined() -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+@pytest.mark.parametrize("size", [40, 64, 96, 224])
+def test_images_that_share_a_bright_bar_and_nothing_else_are_no_copies(size: int) -> None:
+    """A device, a ruler, a fibre: cut and flipped so that the bars lie on each other, such images correlate at 0.95."""
+    chance = np.random.default_rng(0)
+    images = {}
+    for number in range(24):
+        ground = ndimage.gaussian_filter(chance.normal(size=(size, size)), size / 10)
+        image = 110 + 10 * ground / ground.std() + chance.normal(scale=7, size=(size, size))
+        column, half = int(chance.integers(6, size - 6)), max(1, size // 40)
+        image[:, column - half : column + half + 1] = 200
+        images[f"{number}.png"] = np.clip(image, 0, 255).astype(np.uint8)[None]
+    assert pairs_of(images) == []
+
+
 def test_the_known_copies_between_training_and_validation_of_the_pneumonia_images_are_found() -> None:
     """Its SOURCE.md: 8 image contents occur in both, 17 training images repeat another one, none is in the test set."""
     images = {}

@@ -58,7 +58,7 @@ def test_the_verb_prints_and_writes_everything(
 
 def test_a_name_that_is_none_is_refused_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["experiment", "cold-fusion"]) == 2
-    assert "use one of convolution, unet, random-labels" in capsys.readouterr().err
+    assert "use one of convolution, unet, pitfalls, random-labels" in capsys.readouterr().err
 
 
 def test_an_image_that_cannot_be_read_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

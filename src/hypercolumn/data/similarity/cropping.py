@@ -18,6 +18,8 @@ REACH = 0.13
 LIKELY = 0.5
 """The correlation on a coarser grid below which a pair is given up."""
 STEPS = 3
+CLIP = 1.5
+"""Of what stands out by more than so many times the median deviation no more is counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,21 @@ def align(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Alignmen
             found[left] = score
         left = left[score >= LIKELY]
     return Alignment(found, crop)
+
+
+def clipped_agreement(first: np.ndarray, second: np.ndarray, crop: np.ndarray) -> np.ndarray:
+    """The correlation (pair,) of two grids laid over each other, what stands out of either cut off at CLIP deviations.
+
+    A bright bar that two images share makes them agree; that all else agrees as well, copies alone can show.
+    """
+    a, b, _ = _warped(first, second, crop)
+    weight = ((a != 0) & (b != 0)).astype(a.dtype)
+    parts = []
+    for grid in (a, b):
+        typical = np.median(np.abs(grid), axis=(1, 2), keepdims=True)
+        limit = CLIP * np.maximum(typical, 1e-12)
+        parts.append(_standardized(np.clip(grid, -limit, limit), weight))
+    return np.einsum("pyx,pyx->p", *parts)
 
 
 def _descend(first: np.ndarray, second: np.ndarray, crop: np.ndarray, *, steps: int) -> tuple[np.ndarray, np.ndarray]:
