@@ -47,6 +47,13 @@ def test_the_order_of_raters_and_of_samples_does_not_matter(seed: int, raters: i
     np.testing.assert_allclose(turned.sensitivity, found.sensitivity[order], atol=1e-6)
 
 
+def test_three_raters_who_hardly_agree_are_waited_for():
+    """Twelve thousand steps and more, each of which moves a little."""
+    chance = np.random.default_rng(164)
+    masks = np.random.default_rng(164).random((1, 6, 7)) + chance.normal(0, 0.3, (3, 6, 7)) > 0.5
+    assert staple(masks).steps > 10_000
+
+
 def test_raters_who_agree_are_right_and_perfect():
     mask = np.zeros((3, 5, 5), dtype=bool)
     mask[:, 1:3] = True

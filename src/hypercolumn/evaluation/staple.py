@@ -25,7 +25,7 @@ START = 0.99999
 """Sensitivity and specificity of every rater at first, as in the paper."""
 
 STILL = 1e-9
-MOST = 10_000
+MOST = 200_000
 
 
 @dataclass(frozen=True, eq=False)
