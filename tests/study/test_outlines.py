@@ -65,8 +65,9 @@ def test_outlines_beside_images_are_found_by_name(tmp_path: Path) -> None:
 
 
 def test_an_outline_of_a_class_that_was_not_named_is_a_problem_with_its_file(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(folder.parent)
     path = init(folder, folder.parent / "study.yaml")
     assert run_command(["check", str(path), "--set", "target.classes=[background, mitosis]"]) == 3
     said = capsys.readouterr().err
