@@ -124,8 +124,7 @@ def _found_in(image: OpenedImage, members: Sequence[Trained]) -> Callable[[Box],
 
     def planes(box: Box) -> np.ndarray:
         place = (slice(None), *(slice(start, stop) for start, stop in box))
-        each = [member.predictor(standardized[place]) for member, standardized in seen]
-        return mean_of_planes(each) if len(each) > 1 else each[0]
+        return mean_of_planes([member.predictor(standardized[place]) for member, standardized in seen])
 
     return planes
 

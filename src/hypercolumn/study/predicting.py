@@ -115,7 +115,7 @@ class Ensemble:
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         each = [member.probabilities(image) for member in self.members]
         if isinstance(self.members[0].task, Detection):
-            return mean_of_planes(each) if len(each) > 1 else each[0]
+            return mean_of_planes(each)
         return np.mean(each, axis=0)
 
     @property

@@ -61,8 +61,10 @@ def mean_of_planes(several: Sequence[np.ndarray], *, overlap: float = 0.5) -> np
     """The planes of several networks as one: an object's score is the mean, with 0 of those that did not find it.
 
     An object of one network is the same as one of another where their IoU is at least `overlap`; of these the one with
-    the best score gives the pixels.
+    the best score gives the pixels. Those of one network are its own.
     """
+    if len(several) == 1:
+        return several[0]
     found = [
         (score, network, place)
         for network, planes in enumerate(several)

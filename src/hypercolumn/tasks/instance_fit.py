@@ -79,10 +79,7 @@ def fit_instances(
     >>> fitted.settings.foreground, round(fitted.settings.height, 2), fitted.average_precision
     (0.3, 0.1, 1.0)
     """
-    if not any(np.any(image.truth) for image in images):
-        raise InvalidArgument(
-            "images", f"{len(images)} images", why="none holds a true object", fix="give labelled ones"
-        )
+    _require_objects(images)
     start = InstanceSettings() if start is None else start
     peak, size = _typical(images, start)
     heights = (None, *(share * peak for share in height_shares))
@@ -94,8 +91,7 @@ def fit_instances(
         for (row, height), (column, smallest) in product(enumerate(heights), enumerate(sizes)):
             value = float(mean_of_defined(found[row, column]))
             tried.append((replace(base, height=height, smallest=smallest), value))
-    best, value = max(tried, key=lambda one: -1.0 if np.isnan(one[1]) else one[1])
-    return FittedInstances(best, value, tuple(tried))
+    return _best_of(tried)
 
 
 def fit_scores(
@@ -110,10 +106,7 @@ def fit_scores(
     >>> fit_scores([PredictedImage(truth, score, numbers=found)]).settings.foreground
     0.25
     """
-    if not any(np.any(image.truth) for image in images):
-        raise InvalidArgument(
-            "images", f"{len(images)} images", why="none holds a true object", fix="give labelled ones"
-        )
+    _require_objects(images)
     size = float(np.median(np.concatenate([_true_sizes(image) for image in images])))
     settings = [
         InstanceSettings(foreground=score, height=None, smallest=share * size)
@@ -121,6 +114,17 @@ def fit_scores(
     ]
     found = np.stack([_precision_of_numbers(image, settings) for image in images], axis=-1)
     tried = [(one, float(mean_of_defined(row))) for one, row in zip(settings, found, strict=True)]
+    return _best_of(tried)
+
+
+def _require_objects(images: Sequence[PredictedImage]) -> None:
+    if not any(np.any(image.truth) for image in images):
+        raise InvalidArgument(
+            "images", f"{len(images)} images", why="none holds a true object", fix="give labelled ones"
+        )
+
+
+def _best_of(tried: Sequence[tuple[InstanceSettings, float]]) -> FittedInstances:
     best, value = max(tried, key=lambda one: -1.0 if np.isnan(one[1]) else one[1])
     return FittedInstances(best, value, tuple(tried))
 
@@ -156,7 +160,7 @@ def _typical(images: Sequence[PredictedImage], settings: InstanceSettings) -> tu
         highest = np.zeros(len(ids), dtype=relief.dtype)
         np.maximum.at(highest, row, relief[truth > 0])
         peaks.append(highest)
-        sizes.append(np.bincount(row, minlength=len(ids)) * sample_size(image.spacing))
+        sizes.append(_true_sizes(image))
     return float(np.median(np.concatenate(peaks))), float(np.median(np.concatenate(sizes)))
 
 

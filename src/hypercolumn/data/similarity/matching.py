@@ -176,8 +176,11 @@ def _cropped(
         found = align([waves[i], smooth @ near @ smooth.T, near], [slow, smooth @ far @ smooth.T, far])
         needed = np.maximum(lowest, 1 - (CROP_ROOM + CROP_LOSSES * np.sqrt(losses[i] * losses[j])))
         words = CROPPED if symmetry.words == "none" else f"{symmetry.words} and {CROPPED}"
-        rest = clipped_agreement(near, far, found.crop)
-        for k in np.flatnonzero((found.score >= needed) & (rest >= REST)):
+        agree = np.flatnonzero(found.score >= needed)
+        if not len(agree):
+            continue
+        rest = clipped_agreement(near[agree], far[agree], found.crop[agree])
+        for k in agree[rest >= REST]:
             yield Match(int(i[k]), int(j[k]), min(1.0, float(found.score[k])), words)
 
 
