@@ -74,6 +74,18 @@ class Score:
         return f"{shown(self.value)}{interval}, n = {self.units} {self.unit}"
 
 
+def with_interval(score: Score) -> str:
+    """The figure and its interval alone, in three decimals, as evidence of a finding.
+
+    >>> with_interval(Score("AUROC", 0.9, 0.85, 0.95, unit="patients", units=9, records=9))
+    '0.900 [0.850, 0.950]'
+    """
+    if score.value is None:
+        return "undefined"
+    span = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+    return f"{score.value:.3f}{span}"
+
+
 def shown(value: float) -> str:
     """A figure in a line of text: three decimals, or four digits where it is large or small.
 

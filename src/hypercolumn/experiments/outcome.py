@@ -81,6 +81,12 @@ def shown(cell: Cell) -> str:
     return f"{cell:.1e}"
 
 
+def refuse_image(image: Path | None, *, instead: str) -> None:
+    """Raise UsageError where an image is given to an experiment that simulates its own; `instead` is what to do."""
+    if image is not None:
+        raise UsageError("this experiment takes no image", fix=instead)
+
+
 def new_folder(folder: Path) -> Path:
     """Make a folder that is not there yet, or is empty; nothing is ever overwritten.
 

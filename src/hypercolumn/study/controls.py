@@ -24,6 +24,7 @@ from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Fold, Piece
 from hypercolumn.errors import RunError
 from hypercolumn.evaluation import Predictions, Score, headline_score, inflation
+from hypercolumn.evaluation.score import with_interval
 from hypercolumn.study.folds import prepare
 from hypercolumn.study.galleries import case_values
 from hypercolumn.study.material import Material
@@ -31,7 +32,7 @@ from hypercolumn.study.objects import fit_objects
 from hypercolumn.study.pipeline import fit_fold, table
 from hypercolumn.study.predicting import group_names, load_trained, predicted_rows
 from hypercolumn.study.progress import Silent, Watcher
-from hypercolumn.study.run import Run, write_findings
+from hypercolumn.study.run import Run, require_finished, tell
 from hypercolumn.study.study import Study
 
 EDGE = 0.1
@@ -68,17 +69,13 @@ def run_controls(run: Run, *, watcher: Watcher | None = None) -> list[Finding]:
     Raises RunError where the run is not finished or was made with a network of the user's own.
     """
     watcher = watcher or Silent()
-    if run.state()["status"] != "finished":
-        fix = f"hypercolumn train --resume {run.folder}"
-        raise RunError("this run is not finished", where=run.folder.name, fix=fix)
+    require_finished(run)
     study = Study.read(run.folder / "study.yaml")
     fold, material = run.split.folds[0], study.material
     findings = [*_random_split(run, study, fold, watcher), *_shuffled(run, study, fold, watcher)]
     findings += _border(run, study, fold, watcher)
     findings += _metadata(run, material)
-    kept = [finding for finding in run.findings if not finding.code.startswith(PREFIX)]
-    write_findings([*kept, *findings], run.folder / "findings.json")
-    run.report()
+    tell(run, findings, prefix=PREFIX)
     return findings
 
 
@@ -183,12 +180,12 @@ def _random_split(run: Run, study: Study, fold: Fold, watcher: Watcher) -> list[
         Finding(
             f"{PREFIX}{code}",
             Severity.NOTE,
-            f"A random split would have claimed {_number(control.claimed)} {control.claimed.metric} where the locked "
-            f"one finds {_number(control.locked)} on the same pieces: {words} in {metric}, mean over "
+            f"A random split would have claimed {with_interval(control.claimed)} {control.claimed.metric} where the "
+            f"locked one finds {with_interval(control.locked)} on the same pieces: {words} in {metric}, mean over "
             f"{len(both)} {run.unit_words()}. The scores of this report are those of the locked split.",
             evidence={
-                "claimed by a random split": _number(control.claimed),
-                "locked split, the same pieces": _number(control.locked),
+                "claimed by a random split": with_interval(control.claimed),
+                "locked split, the same pieces": with_interval(control.locked),
                 f"inflation of {metric}": words,
                 "pieces": len(control.predictions),
             },
@@ -250,11 +247,11 @@ def _against_chance(code: str, claimed: Score, chance: float, words: tuple[str, 
     """Passed where the interval holds chance or lies below it, what it means otherwise."""
     begins, means, severity, remedy = words
     above = claimed.value is not None and (claimed.low if claimed.low is not None else claimed.value) > chance
-    evidence = {f"claimed, {claimed.metric}": _number(claimed), "chance": round(chance, 3)}
+    evidence = {f"claimed, {claimed.metric}": with_interval(claimed), "chance": round(chance, 3)}
     if not above:
-        claim = f"{begins} {claimed.metric} is {_number(claimed)}, no better than chance ({chance:.2f})."
+        claim = f"{begins} {claimed.metric} is {with_interval(claimed)}, no better than chance ({chance:.2f})."
         return Finding(f"{PREFIX}{code}", Severity.PASSED, claim, evidence, "Nothing to do.")
-    claim = f"{begins} {claimed.metric} is {_number(claimed)} where chance gives {chance:.2f}. {means}"
+    claim = f"{begins} {claimed.metric} is {with_interval(claimed)} where chance gives {chance:.2f}. {means}"
     spoils = ("*",) if severity is Severity.BLOCKING else ()
     return Finding(f"{PREFIX}{code}", severity, claim, evidence, remedy, spoils=spoils)
 
@@ -348,13 +345,6 @@ def _by_unit(predictions: Predictions) -> dict[str, float]:
 
 def _not_checked(code: str, claim: str, remedy: str) -> Finding:
     return Finding(f"{PREFIX}{code}", Severity.NOT_CHECKED, claim, remedy=remedy)
-
-
-def _number(score: Score) -> str:
-    if score.value is None:
-        return "undefined"
-    span = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
-    return f"{score.value:.3f}{span}"
 
 
 def _singular(run: Run) -> str:

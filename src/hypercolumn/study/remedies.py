@@ -27,13 +27,14 @@ from sklearn.preprocessing import StandardScaler
 
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Fold, Piece
-from hypercolumn.errors import HypercolumnError, RunError
+from hypercolumn.errors import HypercolumnError
 from hypercolumn.evaluation import Predictions, Score, scores, scores_by
+from hypercolumn.evaluation.score import with_interval
 from hypercolumn.preprocessing.harmonisation import FEWEST, fit_harmonisation
 from hypercolumn.study.material import Material
 from hypercolumn.study.predicting import Trained, group_names, load_trained
 from hypercolumn.study.progress import Silent, Watcher
-from hypercolumn.study.run import Run, write_findings
+from hypercolumn.study.run import Run, require_finished, tell
 from hypercolumn.study.study import Study
 
 PREFIX = "A-REMEDIES"
@@ -76,14 +77,10 @@ def run_remedies(run: Run, *, watcher: Watcher | None = None) -> list[Finding]:
     They are written into the run, and its report again. Raises RunError where the run is not finished.
     """
     watcher = watcher or Silent()
-    if run.state()["status"] != "finished":
-        fix = f"hypercolumn train --resume {run.folder}"
-        raise RunError("this run is not finished", where=run.folder.name, fix=fix)
+    require_finished(run)
     study = Study.read(run.folder / "study.yaml")
     findings = _findings(run, study.material, study.asked.seed, watcher)
-    kept = [finding for finding in run.findings if not finding.code.startswith(PREFIX)]
-    write_findings([*kept, *findings], run.folder / "findings.json")
-    run.report()
+    tell(run, findings, prefix=PREFIX)
     return findings
 
 
@@ -207,19 +204,21 @@ def _judged(
 
 def _told(column: str, remedies: list[Remedy]) -> Finding:
     """A finding with a line a remedy."""
-    evidence = {one.name: f"all {_number(one.all)}; worst {_number(one.worst)} ({one.group})" for one in remedies}
+    evidence = {
+        one.name: f"all {with_interval(one.all)}; worst {with_interval(one.worst)} ({one.group})" for one in remedies
+    }
     first, best = remedies[0], max(remedies, key=lambda one: one.worst.value or 0.0)
     gain = (best.worst.value or 0.0) - (first.worst.value or 0.0)
     if best is first or gain < 0.01:
         claim = (
             f"Of {len(remedies) - 1} remedies for {column} none makes the worst group better by a hundredth: as "
-            f"trained it is {first.group} with a {METRIC} of {_number(first.worst)}."
+            f"trained it is {first.group} with a {METRIC} of {with_interval(first.worst)}."
         )
         remedy = "Nothing to change; more records of the worst group would help most."
     else:
         claim = (
             f"Of {len(remedies) - 1} remedies for {column} '{best.name}' serves the worst group best: its {METRIC} is "
-            f"{_number(best.worst)} ({best.group}), and {_number(first.worst)} ({first.group}) as trained."
+            f"{with_interval(best.worst)} ({best.group}), and {with_interval(first.worst)} ({first.group}) as trained."
         )
         remedy = (
             "Choose a remedy on other records than those that it will be scored on: the best of several looks better "
@@ -258,12 +257,6 @@ def _seen(model: Trained, material: Material, pieces: Sequence[Piece], column: s
         np.array([int(material.label(piece.record)) for piece in pieces]),
         groups,
     )
-
-
-def _number(score: Score) -> str:
-    if score.value is None:
-        return "undefined"
-    return f"{score.value:.3f}" + ("" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]")
 
 
 def _not_checked(claim: str, remedy: str) -> Finding:

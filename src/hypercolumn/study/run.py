@@ -29,7 +29,7 @@ from hypercolumn import __version__
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.data import Certificate, Similarity, Split, split_from_dict, split_to_dict, verify
 from hypercolumn.data.writing import write_json
-from hypercolumn.errors import CertificateError, DataError, OutputNotWritable
+from hypercolumn.errors import CertificateError, DataError, OutputNotWritable, RunError
 from hypercolumn.evaluation import Predictions, Score, best_baseline, headline, scores_by
 from hypercolumn.study.checks import Preflight
 
@@ -221,6 +221,20 @@ class Run:
 def lead_of(found: Sequence[Score], predictions: Predictions) -> Score:
     """The headline among scores: the first of its name, which is the mean over classes where there are several."""
     return next(score for score in found if score.metric == headline(predictions))
+
+
+def require_finished(run: Run) -> None:
+    """Raise RunError where a run is not finished: what is asked of it then needs every fold."""
+    if run.state()["status"] != "finished":
+        fix = f"hypercolumn train --resume {run.folder}"
+        raise RunError("this run is not finished", where=run.folder.name, fix=fix)
+
+
+def tell(run: Run, findings: Sequence[Finding], *, prefix: str) -> None:
+    """Write findings into a run in the place of those whose code begins alike, and its report again."""
+    kept = [finding for finding in run.findings if not finding.code.startswith(prefix)]
+    write_findings([*kept, *findings], run.folder / "findings.json")
+    run.report()
 
 
 def write_findings(findings: Sequence[Finding], path: Path) -> None:

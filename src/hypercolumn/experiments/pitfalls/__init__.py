@@ -7,8 +7,7 @@ each cohort that was trained with its run and report, planted and clean side by 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypercolumn.errors import UsageError
-from hypercolumn.experiments.outcome import Outcome, new_folder, write_tables
+from hypercolumn.experiments.outcome import Outcome, new_folder, refuse_image, write_tables
 from hypercolumn.experiments.pitfalls import figures
 from hypercolumn.experiments.pitfalls.power import measure_power, power_table
 from hypercolumn.experiments.pitfalls.trained import CASES, Scale, train_case, trained_table
@@ -33,8 +32,7 @@ def run(
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Measure everything into a new folder. Raises UsageError where the folder holds files, or an image is given."""
-    if image is not None:
-        raise UsageError("this experiment takes no image", fix="a study of your own: hypercolumn audit RUN")
+    refuse_image(image, instead="a study of your own: hypercolumn audit RUN")
     effort, watcher = effort or Effort(), watcher or Silent()
     folder = new_folder(folder)
     power = measure_power(seed=seed, cohorts=effort.cohorts, watcher=watcher)

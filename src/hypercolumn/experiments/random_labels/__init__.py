@@ -19,10 +19,9 @@ import yaml
 from PIL import Image
 from scipy import ndimage
 
-from hypercolumn.errors import UsageError
 from hypercolumn.evaluation import Predictions
 from hypercolumn.experiments import style
-from hypercolumn.experiments.outcome import Outcome, Table, new_folder, write_tables
+from hypercolumn.experiments.outcome import Outcome, Table, new_folder, refuse_image, write_tables
 from hypercolumn.study import Run, Study
 from hypercolumn.study.controls import LeakyFolds, random_folds, train_control
 from hypercolumn.study.progress import Silent, Watcher
@@ -54,8 +53,7 @@ def run(
 
     Raises UsageError where the folder holds files, or an image is given.
     """
-    if image is not None:
-        raise UsageError("this experiment takes no image", fix="a study of your own: hypercolumn audit RUN --controls")
+    refuse_image(image, instead="a study of your own: hypercolumn audit RUN --controls")
     scale, watcher = scale or Scale(), watcher or Silent()
     folder = new_folder(folder)
     study = _write_cohort(folder, scale, seed)

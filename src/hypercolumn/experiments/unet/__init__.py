@@ -6,8 +6,7 @@ seeds of ten networks each are trained: it takes its time on two cores.
 
 from pathlib import Path
 
-from hypercolumn.errors import UsageError
-from hypercolumn.experiments.outcome import Outcome, new_folder, write_tables
+from hypercolumn.experiments.outcome import Outcome, new_folder, refuse_image, write_tables
 from hypercolumn.experiments.unet import figures
 from hypercolumn.experiments.unet.ingredients import Effort, images_table, ingredients_table, measure_ingredients
 from hypercolumn.study.progress import Silent, Watcher
@@ -22,10 +21,7 @@ def run(
     watcher: Watcher | None = None,
 ) -> Outcome:
     """Measure everything into a new folder. Raises UsageError where the folder holds files, or an image is given."""
-    if image is not None:
-        raise UsageError(
-            "this experiment takes no image", fix="a study of your own images: hypercolumn init DATA, then train"
-        )
+    refuse_image(image, instead="a study of your own images: hypercolumn init DATA, then train")
     folder = new_folder(folder)
     found = measure_ingredients(seed=seed, effort=effort or Effort(), watcher=watcher or Silent())
     figures.draw_ingredients(found, folder / "ingredients.png")
