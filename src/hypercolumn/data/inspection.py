@@ -8,7 +8,7 @@ Nothing is raised for bad data: problems are values, in the order of the manifes
 threads. A blank image is no problem: real data hold them. What only the manifest can get wrong is found by `Cohort`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -64,8 +64,17 @@ def inspect_files(
     headers = {
         record: look.header for record, look in zip(cohort.records, looks, strict=True) if look.header is not None
     }
-    problems = [problem for look in looks for problem in look.problems]
+    problems = _told_once(problem for look in looks for problem in look.problems)
     return Inspection((*problems, *_minorities(headers)), headers)
+
+
+def _told_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Without what another record already told of the same file: one file may hold the labels of many."""
+    first: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        _, _, place = problem.where.partition(": ")
+        first.setdefault((problem.what, place or problem.where), problem)
+    return list(first.values())
 
 
 MOST_OF_A_FILE = 3
@@ -151,7 +160,11 @@ def _look_at_labels(look: _Look, cohort: Cohort, target: MaskTarget | InstancesT
     with look.at(file):
         space = look.header.space if look.header is not None else ()
         labels = label_image(
-            within(cohort.folder, file), space=space, names=target.classes[1:], limit_bytes=limit_bytes
+            within(cohort.folder, file),
+            space=space,
+            names=target.classes[1:],
+            image=cohort.inputs(look.record)[0].name,
+            limit_bytes=limit_bytes,
         )
         with look.at(file):
             target.encode(labels)

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from hypercolumn.data import channel_groups, read_header, read_image, read_labels, read_table
-from hypercolumn.data.answers import OUTLINES
-from hypercolumn.data.readers.annotations import class_names
+from hypercolumn.data.answers import COCO, OUTLINES, images_of, outline_classes
 from hypercolumn.data.table import text_of
-from hypercolumn.errors import DataError, HypercolumnError
+from hypercolumn.errors import DataError, HypercolumnError, UnreadableFile
 
 IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"}
 ANSWERS = IMAGES | OUTLINES
@@ -111,7 +110,8 @@ def look(folder: Path) -> Guess:
         path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)
     )
     images = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in IMAGES]
-    outlines = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in OUTLINES]
+    outlines = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() in OUTLINES - {COCO}]
+    documents = [PurePosixPath(path.as_posix()) for path in files if path.suffix.lower() == COCO]
     tables = {path: _table(folder / path) for path in files if path.suffix.lower() in TABLES}
     known = {path: table for path, table in tables.items() if table is not None and len(table)}
     if not images:
@@ -125,7 +125,7 @@ def look(folder: Path) -> Guess:
         manifest = _as_manifest(table, folder)
         if manifest is not None:
             return _finish(folder, *manifest, [f"{path.as_posix()} names {len(table)} files: it is the manifest"])
-    return _finish(folder, *_from_files(folder, images, outlines, known))
+    return _finish(folder, *_from_files(folder, images, outlines or _coco(folder, documents), known))
 
 
 def _from_files(
@@ -144,7 +144,7 @@ def _from_files(
         table["record"] = [str(PurePosixPath(members[0]).with_suffix("")) for members in sets.values()]
     target: str | None = None
     if labels:
-        by_stem = {_stem(path): str(path) for path in labels}
+        by_stem = _by_stem(folder, labels)
         table["mask"] = [
             by_stem.get(_stem(PurePosixPath(cell.split(";")[0]), group=True), "") for cell in table["image"]
         ]
@@ -156,8 +156,11 @@ def _from_files(
                 fix="name both alike, or write a manifest with the columns image and mask",
             )
         target = "mask"
-        what = "outlines" if labels[0].suffix.lower() in OUTLINES else "a label image"
-        reasons.append(f"{paired} of {len(table)} images have {what} of the same name in {labels[0].parent}/")
+        if labels[0].suffix.lower() == COCO:
+            reasons.append(f"{paired} of {len(table)} images are named in {', '.join(map(str, labels))} (COCO)")
+        else:
+            what = "outlines" if labels[0].suffix.lower() in OUTLINES else "a label image"
+            reasons.append(f"{paired} of {len(table)} images have {what} of the same name in {labels[0].parent}/")
     table = _join_tables(table, tables, reasons)
     folders = [PurePosixPath(cell.split(";")[0]).parent.name for cell in table["image"]]
     if target is None and len(set(folders)) > 1 and min(folders.count(name) for name in set(folders)) > 1:
@@ -165,6 +168,25 @@ def _from_files(
         target = "class"
         reasons.append(f"images lie in {len(set(folders))} folders, one a class: {', '.join(sorted(set(folders)))}")
     return table, "image", target, reasons
+
+
+def _coco(folder: Path, documents: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """The JSON files that are COCO files, right or wrong in their records."""
+    found = []
+    for path in documents:
+        try:
+            images_of(folder / path)
+        except UnreadableFile:
+            continue
+        found.append(path)
+    return found
+
+
+def _by_stem(folder: Path, labels: Sequence[PurePosixPath]) -> dict[str, str]:
+    """The label file of each image, by the stem of its name."""
+    if labels[0].suffix.lower() != COCO:
+        return {_stem(path): str(path) for path in labels}
+    return {_stem(PurePosixPath(name), group=True): str(path) for path in labels for name in images_of(folder / path)}
 
 
 def _finish(folder: Path, table: pd.DataFrame, image: str, target: str | None, reasons: list[str]) -> Guess:
@@ -234,7 +256,7 @@ def _target(folder: Path, table: pd.DataFrame, target: str) -> tuple[str, dict[s
     """What kind of answer a column holds: label images are opened, a few of them, to see."""
     cells = [str(cell) for cell in table[target]]
     if PurePosixPath(cells[0]).suffix.lower() in OUTLINES:
-        named = sorted({name for cell in cells[:: max(1, len(cells) // 8)] for name in class_names(folder / cell)})
+        named = sorted({name for cell in cells[:: max(1, len(cells) // 8)] for name in outline_classes(folder / cell)})
         what = named[0] if len(named) == 1 else "object"
         of = f" of the class{'es' * (len(named) > 1)} {', '.join(named)}" if named else ""
         return "instances", ("background", what), f"outlines are drawn one an object{of}: instances"
@@ -367,7 +389,12 @@ def _as_manifest(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, str, 
                 named.append(name)
     if not named:
         return None
-    drawn = {name for name in named if PurePosixPath(str(table[name].dropna().iloc[0])).suffix.lower() in OUTLINES}
+    firsts = {name: PurePosixPath(str(table[name].dropna().iloc[0])) for name in named}
+    drawn = {
+        name
+        for name, path in firsts.items()
+        if path.suffix.lower() in OUTLINES and (path.suffix.lower() != COCO or _coco(folder, [path]))
+    }
     target = next((name for name in named if name in drawn or _LABEL.match(name)), None)
     image = next((name for name in named if name != target and name not in drawn), None)
     return None if image is None else (table, image, target)

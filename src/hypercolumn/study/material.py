@@ -64,7 +64,8 @@ class Material:
     def stored_labels(self, record: str) -> np.ndarray:
         """The label image as the file has it, or has it drawn: object numbers stay object numbers."""
         path = within(self.cohort.folder, self.cohort.folder / str(self.cohort.target(record)))
-        return label_image(path, space=self.headers[record].space, names=self.classes[1:])
+        image = self.cohort.inputs(record)[0].name
+        return label_image(path, space=self.headers[record].space, names=self.classes[1:], image=image)
 
     def label(self, record: str) -> np.ndarray:
         """The answer of a record that has one: a class index, a label vector, or a number."""
