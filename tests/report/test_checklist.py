@@ -1,10 +1,11 @@
 """A checklist claims no answer that the report does not hold."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from hypercolumn.report import ReportContent
+from hypercolumn.report import Choice, ReportContent
 from hypercolumn.report.checklist import Filled
 from hypercolumn.report.claim import claim_2024
 from hypercolumn.report.page import render
@@ -13,7 +14,7 @@ from hypercolumn.report.sheets import CHECKLISTS, sheets
 EMPTY = ReportContent("Nuclei", "nuclei", "patient", "2026-03-14", "0.1.0")
 ONLY_AUTHORS = {
     "CLAIM": "1 2 3 4 5 6 8 14 15 16 17 34 41 44",
-    "TRIPOD+AI": "1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 8a 8b 8c 14 16 17 18a 18b 18c 18d 19 25 26 27a 27b 27c",
+    "TRIPOD+AI": "1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 8a 8b 8c 10 14 16 17 18a 18b 18c 18d 19 25 26 27a 27b 27c",
     "REFORMS": "1b 1c 2d 3a 3b 3c 3g 6c 8a 8b",
 }
 
@@ -53,6 +54,22 @@ def test_the_published_numbers_of_items():
     assert [len(one.labels) for one in CHECKLISTS] == [44, 52, 32]
     assert len({number.rstrip("abcdefg") for number in CHECKLISTS[1].labels}) == 27
     assert len({number[0] for number in CHECKLISTS[2].labels}) == 8
+
+
+def test_the_published_parts_of_items():
+    """TRIPOD+AI, table of 11 January 2024: items with more than one part; REFORMS, table 1: items of each module."""
+    parts = Counter(number.rstrip("abcdefg") for number in CHECKLISTS[1].labels)
+    split = {"3": 3, "5": 2, "6": 3, "8": 3, "9": 3, "12": 7, "18": 6, "20": 3, "23": 2, "27": 3}
+    assert parts == {str(number): split.get(str(number), 1) for number in range(1, 28)}
+    modules = Counter(number[0] for number in CHECKLISTS[2].labels)
+    assert [modules[number] for number in "12345678"] == [3, 5, 7, 3, 6, 3, 3, 2]
+
+
+@pytest.mark.parametrize(("what", "state"), [("imbalance", Filled.BY_TOOL), ("depth", Filled.NEEDS_AUTHOR)])
+def test_unequal_classes_are_answered_where_the_plan_says_what_was_done(what, state):
+    content = replace(EMPTY, plan=(Choice(what, "none", "the classes are alike"),))
+    [item] = [one for one in CHECKLISTS[1].items(content) if one.number == "TRIPOD+AI 13"]
+    assert item.state is state
 
 
 def test_every_sheet_stands_on_the_page_with_the_authors_words(clean_content):

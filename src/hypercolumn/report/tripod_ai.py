@@ -75,15 +75,17 @@ LABELS = {
 
 ANSWERS = {
     "7": Answer("plan", "each step with its reason", lambda content: content.plan),
-    "10": Answer(
-        "scores", "not planned here; the intervals show what this size allows", lambda content: content.scores
-    ),
     "11": Answer("flow", "records set aside, each with the reason", lambda content: content.excluded),
     "12a": Answer("certificate", "by lineage; the certificate can be checked", lambda content: content.certificate),
     "12b": Answer("plan", "normalization and window", lambda content: content.plan),
     "12c": Answer("plan", "network, settings and the reason of each", lambda content: content.plan),
     "12d": Answer("groups", "scores by group with a test of heterogeneity", lambda content: content.forests),
     "12e": Answer("scores", "every metric with the unit it is counted over", lambda content: content.scores),
+    "13": Answer(
+        "plan",
+        "how unequal classes were handled, with the reason",
+        lambda content: any(choice.what == "imbalance" for choice in content.plan),
+    ),
     "12g": Answer("reproduce", "commands, seeds, hashes", lambda content: content.reproduction),
     "20a": Answer("flow", "flow diagram", lambda content: content.flow),
     "20b": Answer("cohort", "table by fold with standardised differences", lambda content: content.characteristics),
@@ -93,6 +95,7 @@ ANSWERS = {
 
 HINTS = {
     "3c": "not known here",
+    "10": "the intervals in this report show what this size allows; say how it was arrived at",
     "5a": "manifest and hashes are in this report; say where the data come from",
     "14": "scores by declared strata are no approach to fairness by themselves",
     "15": "probabilities; classes are answered without a tuned threshold",
