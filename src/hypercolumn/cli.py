@@ -280,7 +280,7 @@ def report(
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="which one: convolution, unet, random-labels")],
+    name: Annotated[str, typer.Argument(help="which one: convolution, unet, pitfalls, random-labels")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="a new folder; by default hypercolumn-experiment-NAME")
     ] = None,

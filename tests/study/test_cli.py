@@ -11,6 +11,7 @@ import pytest
 
 from hypercolumn.cli import app, run_command
 from hypercolumn.data.planted import plant_slice
+from hypercolumn.experiments import EXPERIMENTS
 
 VERBS = (
     "demo",
@@ -32,6 +33,12 @@ def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in VERBS:
         assert run_command([verb, "--help"]) == 0
     assert {command.callback.__name__ for command in app.registered_commands if command.callback} == set(VERBS)
+
+
+def test_the_help_names_every_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["experiment", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in EXPERIMENTS)
 
 
 @pytest.mark.parametrize(

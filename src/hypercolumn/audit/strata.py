@@ -139,7 +139,12 @@ def _worse(
                 f"{told(predictions, gap.inside.value or 0.0):.3f}, and {told(predictions, gap.expected):.3f} in the "
                 f"same classes outside: worse by {gap.difference.value:.3f} ({between(gap.difference)}, p = {p:.2g} "
                 f"after correction for {counted(len(judged), 'group')}).",
-                evidence={**gap_evidence(predictions, group.name, gap), "p, corrected": p_value(float(p)), **seen},
+                evidence={
+                    "group": group.name,
+                    **gap_evidence(predictions, group.name, gap),
+                    "p, corrected": p_value(float(p)),
+                    **seen,
+                },
                 remedy="Report the score of this group beside the mean; collect more of its records, train with its "
                 "loss weighed higher, or give it a threshold of its own, fitted on the training folds.",
                 groups=worst_records(predictions, group.inside),

@@ -36,8 +36,8 @@ def he_initialization(network: nn.Module) -> None:
 
     >>> layer = nn.Conv2d(64, 64, 3)
     >>> he_initialization(layer)
-    >>> round(layer.weight.std().item(), 3), layer.bias.abs().max().item()
-    (0.059, 0.0)
+    >>> round(layer.weight.std().item(), 2), layer.bias.abs().max().item()
+    (0.06, 0.0)
     """
     for layer in network.modules():
         if isinstance(layer, Convolution | Transposed | nn.Linear):

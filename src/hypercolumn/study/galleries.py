@@ -1,4 +1,6 @@
-"""Pictures for the report: the best, median and worst cases with their outlines, and pairs that are one image."""
+"""Pictures for the report: the best, median and worst cases with their outlines, the records that a finding speaks of,
+and pairs that are one image.
+"""
 
 import json
 from collections.abc import Sequence
@@ -20,6 +22,16 @@ from hypercolumn.study.run import Run
 
 EACH = 3
 LARGEST_SIDE = 480
+EVIDENCE = {
+    "A-SLICES-WORSE": "A group that does worse and that no column names",
+    "A-STRATA-WORSE": "A declared group that does worse",
+    "A-LABEL-NOISE": "Labels that the network contradicts",
+    "A-MASKS-INCOMPLETE": "Where objects may lack an annotation",
+    "A-MASKS-OUTLINES": "Outlines far from those of the network",
+    "A-TEXT-READABLE": "Text that tells the label",
+}
+"""Findings whose records are shown, by code, with the heading of their pictures."""
+SHOWN, MOST_FINDINGS = 6, 6
 
 
 def case_values(predictions: Predictions) -> tuple[str, np.ndarray, Better]:
@@ -47,8 +59,8 @@ def case_values(predictions: Predictions) -> tuple[str, np.ndarray, Better]:
     return "probability of the truth", true, Better.HIGHER
 
 
-def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
-    """Best, median and worst cases; a word instead where the data or the weights are not at hand."""
+def galleries(run: Run, predictions: Predictions, findings: Sequence[Finding] = ()) -> tuple[report.Gallery, ...]:
+    """Best, median and worst cases and the records of findings; a word where data or weights are not at hand."""
     from hypercolumn.study.study import Study
 
     metric, values, better = case_values(predictions)
@@ -65,13 +77,27 @@ def galleries(run: Run, predictions: Predictions) -> tuple[report.Gallery, ...]:
         ranked = tuple(
             report.Gallery(title, tuple(cases.case(int(index)) for index in indices))
             for title, indices in chosen.items()
-        )
+        ) + _evidence(findings, cases)
         if predictions.target_kind != "instances":
             return ranked
         noun = predictions.classes[1]
         return ranked + object_galleries(predictions.table, cases.objects, draw=picture, noun=noun)
     except HypercolumnError as error:
         return (report.Gallery("Cases", (), f"The pictures are left out: {error.problem.what}."),)
+
+
+def _evidence(findings: Sequence[Finding], cases: "_Cases") -> tuple[report.Gallery, ...]:
+    """The first records of each finding that names some, under the words of what they share or of how to look."""
+    place = {str(record): index for index, record in reversed(list(enumerate(cases.predictions.table["record"])))}
+    found = []
+    for finding in findings:
+        shown = [place[group[0]] for group in finding.groups if group and group[0] in place]
+        if finding.code in EVIDENCE and shown:
+            words = [str(finding.evidence[key]) for key in ("group", "shared") if key in finding.evidence]
+            count = f"the first {SHOWN} of {len(shown)} named" if len(shown) > SHOWN else f"{len(shown)} named"
+            pictures = tuple(cases.case(index) for index in shown[:SHOWN])
+            found.append(report.Gallery(EVIDENCE[finding.code], pictures, "; ".join([*words, count])))
+    return tuple(found[:MOST_FINDINGS])
 
 
 def pairs(run: Run, findings: Sequence[Finding], most: int = 12) -> tuple[report.Pair, ...]:

@@ -84,7 +84,7 @@ def report_content(run: Run) -> report.ReportContent:
         confusion=_confusion(predictions),
         reliability=reliability(predictions),
         agreement=agreement(predictions),
-        galleries=galleries(run, predictions),
+        galleries=galleries(run, predictions, findings),
         pairs=pairs(run, findings),
         plan=_plan(run, sheets),
         curves=tuple(_curve(name, sheet) for name, sheet in sheets.items()),
