@@ -277,6 +277,8 @@ def test_images_that_share_a_bright_bar_and_nothing_else_are_no_copies(size: int
     assert pairs_of(images) == []
 
 
+@pytest.mark.long
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
 def test_the_known_copies_between_training_and_validation_of_the_pneumonia_images_are_found() -> None:
     """Its SOURCE.md: 8 image contents occur in both, 17 training images repeat another one, none is in the test set."""
     images = {}
