@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hypercolumn.audit import Severity, background
-from hypercolumn.data.border import background_features, border_features
+from hypercolumn.data.border import background_features, border_features, foreground
 from hypercolumn.data.cohort import Cohort, Columns
 from hypercolumn.errors import InvalidArgument
 
@@ -76,3 +76,25 @@ def test_what_cannot_be_checked_says_why(labels: tuple[str, ...], value: float |
 def test_features_that_do_not_fit_the_cohort_are_refused(features: dict) -> None:
     with pytest.raises(InvalidArgument, match="each record"):
         background(cohort(), features)
+
+
+@pytest.mark.parametrize(("lamp", "code"), [(0.0, "A-BACKGROUND-PASSED"), (6.0, "A-BACKGROUND-READABLE")])
+def test_a_lamp_behind_the_ill_is_read_from_what_the_threshold_leaves(lamp: float, code: str) -> None:
+    """The cell itself is brighter in the ill; its halo is left out, so that only the lamp can tell."""
+    table, rng = cohort(), np.random.default_rng(0)
+    features = {}
+    for record, label in zip(table.records, table.table["label"], strict=True):
+        image = rng.normal(100, 5, (1, 40, 40))
+        image[:, 12:28, 12:28] += 150 + 60 * (label == "ill")
+        image += lamp * (label == "ill") * rng.uniform(0.5, 1.5)
+        mask = foreground(image)
+        assert mask is not None
+        features[record] = background_features(image, mask)
+    assert background(table, features, where="the background")[0].code == code
+
+
+def test_images_without_a_background_are_said_to_have_none() -> None:
+    table = cohort()
+    [finding] = background(table, {record: np.full(5, np.nan) for record in table.records}, where="the background")
+    assert finding.severity is Severity.NOT_CHECKED
+    assert "go on to their edges" in finding.claim

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hypercolumn.data.border import background_features, border_features
+from hypercolumn.data.border import background_features, border_features, foreground
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
 
 
@@ -49,3 +49,25 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         border_features(np.zeros((1, 4, 4)), share=0.6)
     with pytest.raises(ShapeMismatch):
         background_features(np.zeros((1, 4, 4)), np.zeros((4, 5)))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_the_foreground_is_what_does_not_lie_at_the_border_bright_or_dark(dims: int, sign: int) -> None:
+    image = np.zeros((2, *[16] * dims))
+    middle = (slice(None), *[slice(6, 10)] * dims)
+    image[middle] = sign
+    found = foreground(image)
+    assert found is not None
+    assert found[middle[1:]].all()
+    assert found[(8,) * (dims - 1)].sum() == 8, "four samples and a halo of two on either side"
+    assert not found[(0,) * dims]
+
+
+def test_a_hole_is_no_background_and_tissue_without_end_has_none() -> None:
+    ring = np.hypot(*np.meshgrid(np.arange(32) - 16, np.arange(32) - 16))
+    found = foreground(((ring > 6) & (ring < 9))[None].astype(float))
+    assert found is not None
+    assert found[16, 16]
+    assert foreground(np.random.default_rng(0).random((3, 32, 32))) is None
+    assert foreground(np.full((1, 8, 8), np.nan)) is None

@@ -173,7 +173,7 @@ def test_predict_takes_the_precision_that_is_asked_for(home: Path, run: Run, tmp
         assert run_command(["predict", str(run.folder), str(image), "-o", str(out), "--precision", name]) == 0
         written[name] = tifffile.imread(out / f"{image.stem}.tif")
     assert model.settings is not None
-    wanted = model.settings.objects(probabilities["float32"], seen.header.spacing, seen.header.unit)
+    wanted = model.settings.objects(probabilities["float32"], seen.spacing, seen.unit)
     assert np.array_equal(written["float32"], wanted)
     assert written["auto"].shape == wanted.shape
     assert np.abs(probabilities["auto"] - probabilities["float32"]).max() < 0.1

@@ -31,7 +31,7 @@ def background(
     """Read the labels from features (feature,) of each record, taken at `where` the disease is not.
 
     Raises InvalidArgument where `features` does not name each record with as many numbers. A number that is not finite
-    counts as the mean of the others.
+    counts as the mean of the others; where none is, there is nothing to read.
 
     >>> import pandas as pd
     >>> from hypercolumn.data.cohort import Columns
@@ -47,6 +47,8 @@ def background(
     answers = answers_of(cohort)
     if isinstance(answers, str):
         return [_not_checked(where, answers)]
+    if not any(np.isfinite(np.asarray(features[record], dtype=float)).any() for record in cohort.records):
+        return [_not_checked(where, "the images go on to their edges, and what lies behind cannot be told")]
     if table.shape[1] == 0 or not (np.ptp(table, axis=0) > 0).any():
         return [_not_checked(where, "it is the same in all records")]
     found = read_from(answers, {where: table}, permutations=permutations, seed=seed)[where]

@@ -3,13 +3,23 @@
     border        mean and deviation of each side's strip, by channel: (channel * axis * 2 * 2,)
     background    mean, deviation and the 10th, 50th and 90th percentile outside the mask, by channel: (channel * 5,)
 
-`audit.background` asks whether the labels can be read from them. Nothing here says what is background: that is a mask
-of the tissue, the lungs, the cells, given by whoever knows.
+`audit.background` asks whether the labels can be read from them. What is background is said by a mask of the tissue,
+the lungs, the cells, given by whoever knows; where nobody gave one, `foreground` takes what Otsu's threshold parts from
+the border, and nothing where the image goes on to its edges.
 """
 
 import numpy as np
+from scipy import ndimage
+from skimage.filters import threshold_otsu
 
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
+
+AT_BORDER = 0.05
+"""The share of the border that foreground may touch."""
+COVERED = (0.01, 0.9)
+"""How much of an image is foreground, at least and at most."""
+HALO = 2
+"""Samples around the foreground that are neither: blur carries it over its edge."""
 
 
 def border_features(image: np.ndarray, *, share: float = 0.05) -> np.ndarray:
@@ -55,6 +65,32 @@ def background_features(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         quantiles = np.percentile(outside, (10, 50, 90)).tolist() if len(outside) else [np.nan] * 3
         numbers += [*_mean_and_deviation(outside), *quantiles]
     return np.array(numbers)
+
+
+def foreground(image: np.ndarray) -> np.ndarray | None:
+    """What stands before an even background in an image (channel, *space): a mask (*space), a halo around it included.
+
+    The mean over channels is cut at Otsu's threshold; the side that most of the border lies on is background, and what
+    it encloses is not. None where that makes no sense: the image is constant, or its foreground goes on to the border.
+
+    >>> image = np.zeros((1, 12, 12))
+    >>> image[0, 5:7, 5:7] = 9
+    >>> int(foreground(image).sum()), foreground(np.ones((1, 12, 12)))
+    (24, None)
+    >>> image[0, 5:7] = 9                               # from edge to edge
+    >>> foreground(image) is None
+    True
+    """
+    grey = np.asarray(image, dtype=float).mean(axis=0)
+    if not np.isfinite(grey).all() or np.ptp(grey) == 0:
+        return None
+    bright = grey > threshold_otsu(grey)
+    edge = np.ones(grey.shape, dtype=bool)
+    edge[tuple(slice(1, -1) for _ in grey.shape)] = False
+    inside = ndimage.binary_fill_holes(bright if bright[edge].mean() < 0.5 else ~bright)
+    if inside[edge].mean() > AT_BORDER or not COVERED[0] <= inside.mean() <= COVERED[1]:
+        return None
+    return ndimage.binary_dilation(inside, iterations=HALO)
 
 
 def _mean_and_deviation(values: np.ndarray) -> list[float]:

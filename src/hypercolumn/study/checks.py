@@ -29,13 +29,16 @@ from hypercolumn.data import (
     leave_one_site_out,
     units_of,
 )
-from hypercolumn.data.border import border_features
+from hypercolumn.data.border import background_features, border_features, foreground
 from hypercolumn.data.glyphs import glyphs
 from hypercolumn.data.site_preserving import site_preserving
 from hypercolumn.errors import DataProblems, GateFailed, SplitError
 from hypercolumn.study.balancing import balanced_labels, require_differences
 from hypercolumn.study.material import Material
 from hypercolumn.study.study_file import SplitSection, StudyFile
+
+FEWEST_BEHIND = 0.8
+"""The share of the images that must have a background before labels are read from it."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def preflight(
 
 def readings(material: Material, split: Split, *, seed: int) -> Iterator[Finding]:
     """Labels that metadata tell, training on the future where a batch column is called a date, and, for answers that
-    are no image, labels that the border or burnt-in text tell.
+    are no image, labels that the border, the background or burnt-in text tell.
     """
     cohort, headers = material.cohort, material.headers
     shapes = {record: header.shape for record, header in headers.items()}
@@ -130,13 +133,20 @@ def readings(material: Material, split: Split, *, seed: int) -> Iterator[Finding
         return
     planar = all(len(header.shape) == 3 for header in headers.values())
     border: dict[str, np.ndarray] = {}
+    behind: dict[str, np.ndarray] = {}
     letters: dict[str, np.ndarray] = {}
     for record in cohort.records:
         image = material.image(record)
         border[record] = border_features(image)
+        before = foreground(image)
+        everywhere = np.ones(image.shape[1:], dtype=bool)
+        behind[record] = background_features(image, everywhere if before is None else before)
         if planar:
             letters[record] = glyphs(image)
     yield from audit.background(cohort, border, seed=seed)
+    if sum(bool(np.isfinite(one).any()) for one in behind.values()) < FEWEST_BEHIND * len(behind):
+        behind = {record: np.full_like(one, np.nan) for record, one in behind.items()}
+    yield from audit.background(cohort, behind, where="the background", seed=seed)
     if planar:
         yield from audit.burnt_in_text(cohort, letters, seed=seed)
 
