@@ -36,7 +36,7 @@ class Scale:
     patients: int = 40
     slices: int = 12
     size: int = 48
-    steps: int = 240
+    steps: int = 480
     folds: int = 4
     width: int = 16
 
