@@ -192,11 +192,15 @@ def npy_cases() -> list[Case]:
     def case(name: str, stored: np.ndarray, expected: np.ndarray, axes: tuple[str, ...] = ("y", "x")) -> Case:
         return Case(f"npy {name}", ".npy", lambda path: np.save(path, stored), expected, axes)
 
-    plane, stack = pattern((20, 30), "float32"), pattern((6, 20, 30), "uint16")
+    plane, stack, leads = pattern((20, 30), "float32"), pattern((6, 20, 30), "uint16"), pattern((2, 64), "float32")
     channels, volume = pattern((3, 20, 30), "uint8"), pattern((2, 6, 20, 30), "float32")
     return [
         case("plane", plane, plane[None]),
         case("line", plane[0], plane[:1], ("x",)),
+        case("line of one channel", leads[:1], leads[:1], ("x",)),
+        case("line, channels first", leads, leads, ("x",)),
+        case("line, channels last", leads.T, leads, ("x",)),
+        case("narrow plane", leads[:, :63], leads[None, :, :63]),
         case("stack", stack, stack[None], ("z", "y", "x")),
         case("channels first", channels, channels),
         case("channels last", np.moveaxis(channels, 0, -1), channels),

@@ -358,6 +358,8 @@ def test_labels_of_a_stack_have_three_axes_and_a_lone_channel_axis_goes(tmp_path
     assert read_labels(tmp_path / "a.npy").shape == (3, 8, 9)
     np.save(tmp_path / "a.npy", np.zeros((1, 8, 9), np.uint8))
     assert read_labels(tmp_path / "a.npy").shape == (8, 9)
+    np.save(tmp_path / "a.npy", np.zeros((1, 80), np.uint8))
+    assert read_labels(tmp_path / "a.npy").shape == (80,)
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), np.uint16), photometric="minisblack")
     assert read_labels(tmp_path / "a.tif").shape == (5, 8, 9)
 

@@ -6,9 +6,11 @@
     (z, y, x)                   otherwise: one channel of a volume
     (n, z, y, x), (z, y, x, n)  n <= 4: the same with a volume
     (x,)                        a signal of one channel
+    (n, x), (x, n)              n <= 4 and x >= 64: a signal of n channels, for no image is so narrow
 
-A label array has no channel, so all its axes are space (a first or last axis of 1 is dropped). The file states no
-spacing. The header is parsed here, before numpy maps the file, so that a shape that the file cannot hold is refused.
+A signal of more channels is stored as one file a channel; one array of them is taken for an image. A label array has no
+channel, so all its axes are space (a first or last axis of 1 is dropped). The file states no spacing. The header is
+parsed here, before numpy maps the file, so that a shape that the file cannot hold is refused.
 """
 
 import ast
@@ -28,6 +30,8 @@ from hypercolumn.errors import UnreadableFile
 SIGNATURE = b"\x93NUMPY"
 LARGEST_HEADER = 10_000
 MOST_CHANNELS = 4
+SHORTEST_SIGNAL = 64
+"""An array of two axes is a signal of a few channels from so many samples on."""
 
 
 class _Layout(NamedTuple):
@@ -74,7 +78,7 @@ def opened_boxes(path: Path, header: Header, *, keep_bytes: int) -> Iterator[Cal
 def read_values(path: Path, header: Header) -> np.ndarray:
     layout = _layout(path)
     stored = _mapped(path, layout)
-    if stored.ndim > 2:
+    if stored.ndim > 2 or _channel_axis(stored.shape) is not None:
         stored = stored.reshape(
             tuple(n for axis, n in enumerate(stored.shape) if n > 1 or axis not in (0, stored.ndim - 1))
         )
@@ -87,7 +91,7 @@ def _mapped(path: Path, layout: _Layout) -> np.ndarray:
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
-    if len(shape) < 3:
+    if len(shape) < 2 or (len(shape) == 2 and max(shape) < SHORTEST_SIGNAL):
         return None
     return 0 if shape[0] <= MOST_CHANNELS else len(shape) - 1 if shape[-1] <= MOST_CHANNELS else None
 
