@@ -133,3 +133,60 @@ def test_more_pairs_than_can_be_shown_are_counted() -> None:
     [finding] = duplicates(cohort, Similarity(pairs), Split("by hand", "specimen", {}, (Fold("fold 1", *sides),), 0))
     assert finding.evidence["pairs"] == 100
     assert len(finding.groups) == 32
+
+
+def overlapping(*pairs: str, left_out: tuple[str, ...] = ()) -> Similarity:
+    found = (Pair(first, second, "overlap", "shifted by 400 samples", 0.99) for first, second in pairs)
+    return Similarity(tuple(found), "signals", left_out)
+
+
+def test_signals_share_a_stretch_of_time_and_are_not_called_images() -> None:
+    found = [
+        *duplicates(cohort_of(), overlapping("ae"), split_of(("abcd", "", "efgh"))),
+        *duplicates(cohort_of(), overlapping("ab"), split_of(("acd", "b", "efgh"))),
+        *duplicates(cohort_of(), overlapping("ab")),
+        *duplicates(cohort_of(patients={"a": "A", "b": "A"}), overlapping("ab")),
+        *duplicates(cohort_of(), overlapping("ab", "bc"), units={record.upper(): (record,) for record in RECORDS}),
+        *duplicates(cohort_of(), overlapping()),
+    ]
+    assert {finding.code.removeprefix("A-DUPLICATES-") for finding in found} == {
+        *("BOTH-SIDES", "IN-VALIDATION", "TWO-PATIENTS", "WITHIN", "LARGE-CLUSTER", "PASSED")
+    }
+    for finding in found:
+        assert "image" not in finding.claim + finding.remedy
+        assert "flipped" not in finding.claim
+    assert "1 of 4 test records (25 %)" in only("A-DUPLICATES-BOTH-SIDES", found).claim
+    assert "share a stretch of time" in only("A-DUPLICATES-PASSED", found).claim
+
+
+def test_a_stretch_shared_with_another_patient_warns_and_with_oneself_does_not() -> None:
+    found = duplicates(cohort_of(patients={"a": "A", "b": "A"}), overlapping("ab", "cd"))
+    assert {one.code: one.severity for one in found} == {
+        "A-DUPLICATES-TWO-PATIENTS": Severity.WARNING,
+        "A-DUPLICATES-WITHIN": Severity.NOTE,
+    }
+
+
+def test_windows_that_overlap_may_have_two_labels() -> None:
+    """What the label of a window speaks of may lie where the other window does not reach; of a whole copy it cannot."""
+    cohort = cohort_of(labels={"a": "malignant"}, patients={"b": "A"})
+    assert [one.code for one in duplicates(cohort, overlapping("ab"))] == ["A-DUPLICATES-WITHIN"]
+    whole = Similarity((Pair("a", "b", "identical pixels"),), "signals")
+    assert "A-DUPLICATES-LABELS" in {one.code for one in duplicates(cohort, whole)}
+
+
+@pytest.mark.parametrize("pairs", [(), ("ab",)])
+def test_stretches_that_were_not_looked_for_are_said_and_not_passed(pairs: tuple[str, ...]) -> None:
+    found = duplicates(cohort_of(), overlapping(*pairs, left_out=("overlap",)))
+    missing = only("A-DUPLICATES-OVERLAPS-NOT-CHECKED", found)
+    assert missing.severity is Severity.NOT_CHECKED
+    assert missing.evidence["signals"] == 8
+    assert "find_overlaps" in missing.remedy
+    assert not any("stretch" in one.claim for one in found if one.severity is Severity.PASSED)
+
+
+def test_sequences_of_one_origin_are_kin() -> None:
+    kin = Similarity((Pair("a", "e", "homologous", "reverse complement", 0.97),), "sequences")
+    [finding] = duplicates(cohort_of(), kin, split_of(("abcd", "", "efgh")))
+    assert finding.claim.startswith("Kin of 1 of 4 test records")
+    assert "other strand" in finding.claim

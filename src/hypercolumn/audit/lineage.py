@@ -51,7 +51,7 @@ def leakage(cohort: Cohort, split: Split, similarity: Similarity | None = None) 
         Severity.NOT_CHECKED,
         "Not checked: whether one image is stored under two names. The images themselves were not compared, only "
         "their names.",
-        remedy="Give the images to find_duplicates, and its answer to this audit.",
+        remedy="Give the images to find_copies, and its answer to this audit.",
     )
     return [*lineage(cohort, split), not_compared]
 

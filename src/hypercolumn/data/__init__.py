@@ -27,7 +27,7 @@ from hypercolumn.data.readers import (
 from hypercolumn.data.readers.annotations import read_coco, read_geojson, read_objects, read_voc
 from hypercolumn.data.regions import by_region, correlation_length
 from hypercolumn.data.sample import Sample
-from hypercolumn.data.similarity import Pair, Similarity, find_duplicates, large_clusters
+from hypercolumn.data.similarity import Pair, Similarity, find_copies, find_duplicates, large_clusters
 from hypercolumn.data.split import GENERALISES_TO, SIDES, Box, Fold, Piece, Split
 from hypercolumn.data.split_document import split_from_dict, split_to_dict
 from hypercolumn.data.splitting import hold_out, k_folds, leave_one_site_out
@@ -82,6 +82,7 @@ __all__ = [
     "channel_groups",
     "check_instances",
     "correlation_length",
+    "find_copies",
     "find_duplicates",
     "hold_out",
     "inspect_files",

@@ -1,6 +1,6 @@
 """Everything that can be known before training: the files, the labels, the lineage, the copies, the split.
 
-    manifest -> files -> near-duplicates -> units -> split -> certificate -> findings
+    manifest -> files -> copies -> units -> split -> certificate -> findings
 
 No torch is needed, so a cohort is checked in a blink on a laptop. A cluster of look-alikes that would join many units
 is shown before it is obeyed: the check stops until the study file says what to do with it.
@@ -13,6 +13,7 @@ import numpy as np
 
 from hypercolumn import audit
 from hypercolumn.audit import Finding
+from hypercolumn.audit.wording import unchecked
 from hypercolumn.data import (
     Certificate,
     Cohort,
@@ -21,7 +22,7 @@ from hypercolumn.data import (
     by_region,
     certify,
     correlation_length,
-    find_duplicates,
+    find_copies,
     hold_out,
     inspect_files,
     k_folds,
@@ -83,7 +84,7 @@ def preflight(
     require_differences(material, cohort.records, where=f"column {cohort.columns.target!r}")
     regions = asked.split.kind == "regions"
     stage(f"looking for copies among {len(cohort):,} records")
-    similarity = find_duplicates(cohort, material.image)
+    similarity = find_copies(cohort, material.image)
     units = units_of(cohort, generalises_to="specimen" if regions else asked.generalises_to)
     large = large_clusters(similarity, units)
     if large and asked.split.join_large_clusters is None and not regions:
@@ -93,7 +94,7 @@ def preflight(
                 f"{len(cluster)} records: {', '.join(cluster[:4])}{' ...' if len(cluster) > 4 else ''}"
                 for cluster in large[:5]
             ),
-            why="copies must stay on one side, but images that only look alike (blank tiles, test patterns) need not",
+            why="copies must stay on one side, but records that only look alike (blank tiles, test signals) need not",
             fix="look at them, then say --set split.join_large_clusters=true (copies) or =false (no copies)",
         )
     obeyed = [
@@ -120,7 +121,8 @@ def preflight(
 
 def readings(material: Material, split: Split, *, seed: int) -> Iterator[Finding]:
     """Labels that metadata tell, training on the future where a batch column is called a date, and, for answers that
-    are no image, labels that the border, the background or burnt-in text tell.
+    are no image, labels that the border, the background or burnt-in text tell. A signal has no border: its ends show
+    what its middle shows.
     """
     cohort, headers = material.cohort, material.headers
     shapes = {record: header.shape for record, header in headers.items()}
@@ -130,6 +132,14 @@ def readings(material: Material, split: Split, *, seed: int) -> Iterator[Finding
         if "date" in column.lower():
             yield from audit.time_order(cohort, split, column=column)
     if material.dense:
+        return
+    if any(len(shape) == 2 for shape in shapes.values()):
+        yield unchecked(
+            "BACKGROUND",
+            "whether the labels can be read from where the disease is not, for the ends of a signal show as much of it "
+            "as its middle",
+            "Give numbers of stretches that are known to be without the disease to audit.background.",
+        )
         return
     planar = all(len(header.shape) == 3 for header in headers.values())
     border: dict[str, np.ndarray] = {}

@@ -23,7 +23,7 @@ from hypercolumn.data import (
     Split,
     Target,
     channel_groups,
-    find_duplicates,
+    find_copies,
     opened_image,
     read_header,
     read_image,
@@ -247,9 +247,7 @@ def overlap(trained_on: Cohort, other: Cohort) -> list[Finding]:
         **{f"trained:{name}": (trained_on, name) for name in trained_on.records},
         **{f"other:{name}": (other, name) for name in other.records},
     }
-    similarity = find_duplicates(
-        both, lambda record: read_image(list(sources[record][0].inputs(sources[record][1]))).array
-    )
+    similarity = find_copies(both, lambda record: read_image(list(sources[record][0].inputs(sources[record][1]))).array)
     return [*audit.lineage(both, split), *audit.duplicates(both, similarity, split), *audit.not_checked()]
 
 
@@ -305,7 +303,7 @@ def audit_table(
         findings += audit.time_order(cohort, split, column=there["date"])
     if "input" in there:
         try:
-            similarity = find_duplicates(cohort, lambda record: read_image(list(cohort.inputs(record))).array)
+            similarity = find_copies(cohort, lambda record: read_image(list(cohort.inputs(record))).array)
             findings += audit.duplicates(cohort, similarity, split)
         except HypercolumnError as error:
             findings.append(

@@ -3,15 +3,16 @@
     hypercolumn seal study.yaml                                        once, before the first training
     hypercolumn evaluate RUN --on manifest.csv --look "final test"     opens it, and counts the look
 
-Copies of one image stay together, as in every split. What was trained before is not undone by a seal: a study with runs
-beside it can be sealed, but its runs have seen the records.
+Copies of one image stay together, as in every split, and signals that share a stretch of time; where there are too many
+of these to be compared, `check` and `evaluate --on` say so. What was trained before is not undone by a seal: a study
+with runs beside it can be sealed, but its runs have seen the records.
 """
 
 import re
 from datetime import date
 from pathlib import Path
 
-from hypercolumn.data import find_duplicates
+from hypercolumn.data import find_copies
 from hypercolumn.data.sealed_set import SealedSet, seal
 from hypercolumn.errors import UsageError
 from hypercolumn.study.study import Study
@@ -38,7 +39,7 @@ def seal_study(path: Path, *, share: float = 0.2) -> tuple[Path, SealedSet]:
         when=date.today().isoformat(),
         share=share,
         labels=material.labels if material.classes else None,
-        clusters=find_duplicates(study.cohort, material.image).clusters(),
+        clusters=find_copies(study.cohort, material.image).clusters(),
         seed=study.asked.seed,
     )
     sealed.write(place)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hypercolumn.data.cohort import Cohort, Columns
-from hypercolumn.data.similarity import Similarity, find_overlaps
+from hypercolumn.data.similarity import Similarity, find_overlaps, overlaps
 from hypercolumn.errors import InvalidArgument, ShapeMismatch
 
 
@@ -55,6 +55,15 @@ def test_noise_of_a_second_digitization_does_not_hide_a_copy() -> None:
     one = noise(0)
     copy = one[:, 300:1500] + 0.05 * one.std() * np.random.default_rng(1).standard_normal((1, 1200))
     assert search({"a": one, "b": copy, "c": noise(2)}).clusters() == (("a", "b"),)
+
+
+def test_how_many_are_compared_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = noise(0, 8000)
+    windows = {f"{start:04d}": long[:, start : start + 1000] for start in range(0, 7000, 600)}
+    at_once = search(windows)
+    assert len(at_once.pairs) == 11, "each with the next"
+    monkeypatch.setattr(overlaps, "BLOCK", 40)
+    assert search(windows) == at_once
 
 
 def test_unlike_signals_are_not_joined() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypercolumn.data.similarity import KINDS, Pair, Similarity, large_clusters
+from hypercolumn.data.similarity import AMONG, KINDS, Pair, Similarity, large_clusters
 from hypercolumn.errors import InvalidArgument
 
 names = st.sampled_from([f"record-{number}" for number in range(12)])
@@ -14,7 +14,12 @@ pairs = st.builds(
     st.sampled_from(KINDS),
     st.floats(0, 1),
 )
-similarities = st.builds(lambda found: Similarity(tuple(found)), st.lists(pairs, max_size=15))
+similarities = st.builds(
+    lambda found, among, left_out: Similarity(tuple(found), among, tuple(left_out)),
+    st.lists(pairs, max_size=15),
+    st.sampled_from(AMONG),
+    st.lists(st.sampled_from(KINDS), max_size=2, unique=True),
+)
 
 
 @given(similarities)
@@ -39,6 +44,31 @@ def test_clusters_are_the_connected_components(similarity: Similarity) -> None:
 @given(similarities)
 def test_a_json_file_gives_the_similarity_back(similarity: Similarity) -> None:
     assert Similarity.from_dict(json.loads(json.dumps(similarity.to_dict()))) == similarity
+
+
+def test_what_was_stored_before_it_said_what_was_compared_speaks_of_images() -> None:
+    stored = {"pairs": [{"first": "a", "second": "b", "kind": "identical bytes"}]}
+    assert Similarity.from_dict(stored) == Similarity((Pair("a", "b", "identical bytes"),), "images", ())
+
+
+@given(similarities, similarities)
+def test_two_searches_joined_keep_every_cluster_and_the_surest_of_each_pair(one: Similarity, two: Similarity) -> None:
+    joined = one.joined(two)
+    everything = (*one.pairs, *two.pairs)
+    assert joined.clusters() == Similarity(everything).clusters()
+    places = [(pair.first, pair.second) for pair in joined.pairs]
+    assert len(places) == len(set(places))
+    for pair in joined.pairs:
+        same = [other for other in everything if (other.first, other.second) == (pair.first, pair.second)]
+        assert KINDS.index(pair.kind) == min(KINDS.index(other.kind) for other in same)
+    assert set(joined.left_out) == {*one.left_out, *two.left_out}
+
+
+def test_what_was_compared_and_what_was_left_out_have_names() -> None:
+    with pytest.raises(InvalidArgument, match="among"):
+        Similarity((), "smells")
+    with pytest.raises(InvalidArgument, match="left_out"):
+        Similarity((), "signals", ("overlaps",))
 
 
 def test_a_pair_named_the_other_way_round_is_the_same_pair_seen_from_the_other_side() -> None:

@@ -10,22 +10,27 @@ cross-correlation
 (Lewis 1995, Fast normalized cross-correlation), taken over a grid of 48 x 48 boxes (16 x 16 x 16 for volumes) under the
 best of the eight symmetries. `appearance` says what is compared, `proposal` finds which pairs are worth it, `cropping`
 lays crops over each other, `matching` says how close is close enough, `search` goes through a cohort, `pairs` is what
-comes of it. Signals that overlap are found by `overlaps`, sequences of one origin by `homology`.
+comes of it. Signals that overlap are found by `overlaps`, sequences of one origin by `homology`; `copies` asks
+for all that the records of a cohort can be asked for.
 
 `audit.duplicates` judges what is found here, and the splits keep a cluster on one side. What this does not do: no
 learnt embedding, so a second photograph of the same field, a crop of more than 5 % a side or a turn by a small angle is
 not found; an image that shows nothing (a constant, an empty field) is a copy only where it is identical.
 """
 
+from hypercolumn.data.similarity.copies import MOST_SIGNALS, find_copies
 from hypercolumn.data.similarity.homology import find_homologues
 from hypercolumn.data.similarity.overlaps import find_overlaps
-from hypercolumn.data.similarity.pairs import KINDS, Pair, Similarity, joined_units, large_clusters
+from hypercolumn.data.similarity.pairs import AMONG, KINDS, Pair, Similarity, joined_units, large_clusters
 from hypercolumn.data.similarity.search import find_duplicates
 
 __all__ = [
+    "AMONG",
     "KINDS",
+    "MOST_SIGNALS",
     "Pair",
     "Similarity",
+    "find_copies",
     "find_duplicates",
     "find_homologues",
     "find_overlaps",

@@ -65,7 +65,7 @@ def find_homologues(
         if score >= threshold:
             transform = OTHER_STRAND if turned else "none"
             pairs.append(Pair(cohort.records[i], cohort.records[j], "homologous", transform, round(score, 4)))
-    return Similarity(tuple(pairs))
+    return Similarity(tuple(pairs), "sequences")
 
 
 def _identical(records: tuple[str, ...], whole: list[tuple[bytes, bytes]]) -> Iterator[Pair]:

@@ -10,10 +10,12 @@
 Anchors go with the content, so a copy has them wherever it begins. One beat of a heart looks like the next, and beats
 of one patient agree at many lags; but between the beats there are anchors too, in what never comes again, and those
 agree in a copy alone. Signals must have one sampling rate. Time stretched or played backwards is not found, nor a
-stretch without any detail. Every anchor is compared with every other: this is for some thousand windows.
+stretch without any detail. Every anchor is compared with every other: this is for some thousand windows, and
+`copies` says how many are looked at where nobody asked for it.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -74,7 +76,8 @@ def find_overlaps(
                 round(min(1.0, score), 4),
             )
             for (i, j), (score, lag) in best.items()
-        )
+        ),
+        among="signals",
     )
 
 
@@ -107,7 +110,10 @@ def _snippets(signal: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _named_lags(signals: list[np.ndarray], places: list[np.ndarray]) -> Iterator[tuple[int, int, int]]:
-    """Pairs of signals i < j and the lags that enough of the anchors of the first name, give or take a sample."""
+    """Pairs of signals i < j and the lags that enough of the anchors of the first name, give or take a sample.
+
+    A key (i * signals + j) * span + lag stands for a pair and a lag: as often as it comes, so many votes it has.
+    """
     owner = np.repeat(np.arange(len(signals)), [len(at) for at in places])
     if not len(owner):
         return
@@ -115,37 +121,53 @@ def _named_lags(signals: list[np.ndarray], places: list[np.ndarray]) -> Iterator
     snippets = np.concatenate([_snippets(signal, own) for signal, own in zip(signals, places, strict=True)])
     lengths = np.array([len(signal) for signal in signals])
     span = 2 * int(lengths.max()) + 4
-    keys, votes = _votes(snippets, at, owner, span=span, records=len(signals))
+    ordered = owner * span + at
+    for block in _blocks(owner):
+        rows, columns = _alike(snippets, block)
+        apart = owner[rows] < owner[columns]
+        rows, columns = rows[apart], columns[apart]
+        named = (owner[rows] * len(signals) + owner[columns]) * span + at[rows] - at[columns] + span // 2
+        keys, near = _voted(named)
+        pair, lag = np.divmod(keys, span)
+        lag -= span // 2
+        i, j = np.divmod(pair, len(signals))
+        start = i * span + np.maximum(0, lag) + HALF
+        stop = i * span + np.minimum(lengths[i], lengths[j] + lag) - HALF
+        room = np.searchsorted(ordered, stop) - np.searchsorted(ordered, start)
+        chosen = near >= SHARE * room
+        yield from zip(i[chosen].tolist(), j[chosen].tolist(), lag[chosen].tolist(), strict=True)
+
+
+def _blocks(owner: np.ndarray) -> Iterator[slice]:
+    """Anchors (anchor,) in blocks of whole signals, as many as BLOCK holds: all the votes of a pair are in one."""
+    starts = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist()]
+    first = 0
+    for start, end in pairwise([*starts, len(owner)]):
+        if start > first and end - first > BLOCK:
+            yield slice(first, start)
+            first = start
+    yield slice(first, len(owner))
+
+
+def _alike(snippets: np.ndarray, block: slice) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of all snippets that agree, one of them in the block, the other there or later."""
+    found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+    for later in range(block.start, len(snippets), BLOCK):
+        row, column = np.nonzero(snippets[block] @ snippets[later : later + BLOCK].T >= LIKE)
+        found.append((row + block.start, column + later))
+    return np.concatenate([row for row, _ in found]), np.concatenate([column for _, column in found])
+
+
+def _voted(named: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of VOTES or more votes, those of a neighbouring lag among them, and how many."""
+    keys, votes = np.unique(named, return_counts=True)
+    if not len(keys):
+        return keys, votes
     near = votes.copy()
     for step in (-1, 1):
         found = np.searchsorted(keys, keys + step).clip(max=len(keys) - 1)
         near += np.where(keys[found] == keys + step, votes[found], 0)
-    pair, lag = np.divmod(keys, span)
-    lag -= span // 2
-    i, j = np.divmod(pair, len(signals))
-    ordered = owner * span + at
-    start = i * span + np.maximum(0, lag) + HALF
-    stop = i * span + np.minimum(lengths[i], lengths[j] + lag) - HALF
-    room = np.searchsorted(ordered, stop) - np.searchsorted(ordered, start)
-    chosen = near >= np.maximum(VOTES, SHARE * room)
-    yield from zip(i[chosen].tolist(), j[chosen].tolist(), lag[chosen].tolist(), strict=True)
-
-
-def _votes(
-    snippets: np.ndarray, at: np.ndarray, owner: np.ndarray, *, span: int, records: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """How many pairs of snippets that agree name a lag of two signals; the key is (i * records + j) * span + lag."""
-    keys, votes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    for start in range(0, len(snippets), BLOCK):
-        row, column = np.nonzero(snippets[start : start + BLOCK] @ snippets[start:].T >= LIKE)
-        row, column = row + start, column + start
-        apart = owner[row] < owner[column]
-        row, column = row[apart], column[apart]
-        named = (owner[row] * records + owner[column]) * span + at[row] - at[column] + span // 2
-        here, counts = np.unique(named, return_counts=True)
-        keys, inverse = np.unique(np.concatenate([keys, here]), return_inverse=True)
-        votes = np.bincount(inverse, weights=np.concatenate([votes, counts]), minlength=len(keys)).astype(np.int64)
-    return keys, votes
+    return keys[near >= VOTES], near[near >= VOTES]
 
 
 def _agreement(first: np.ndarray, second: np.ndarray, lag: int, least: int, threshold: float) -> float:

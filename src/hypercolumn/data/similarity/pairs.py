@@ -17,6 +17,8 @@ from hypercolumn.errors import InvalidArgument
 
 KINDS = ("identical bytes", "identical pixels", "identical", "near-duplicate", "overlap", "homologous")
 """How alike two records are, from the surest."""
+AMONG = ("images", "signals", "sequences")
+"""What the records are that were compared."""
 
 
 @dataclass(frozen=True, order=True)
@@ -50,7 +52,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Similarity:
-    """All pairs found in a cohort.
+    """All pairs found in a cohort of images, signals or sequences; `left_out` are the kinds that were not looked for.
 
     >>> found = Similarity((Pair("a", "b", "identical bytes"), Pair("b", "c", "identical pixels")))
     >>> found.clusters()
@@ -60,9 +62,33 @@ class Similarity:
     """
 
     pairs: tuple[Pair, ...] = ()
+    among: str = "images"
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.among not in AMONG:
+            raise InvalidArgument("among", self.among, fix=f"use one of {', '.join(AMONG)}")
+        unknown = [kind for kind in self.left_out if kind not in KINDS]
+        if unknown:
+            raise InvalidArgument("left_out", unknown, fix=f"use some of {', '.join(KINDS)}")
         object.__setattr__(self, "pairs", tuple(sorted(self.pairs)))
+        object.__setattr__(self, "left_out", tuple(self.left_out))
+
+    def joined(self, *others: "Similarity") -> "Similarity":
+        """This and what other searches found among the same records: of one pair the surest kind is kept.
+
+        >>> one = Similarity((Pair("a", "b", "near-duplicate", score=0.99),), "signals")
+        >>> two = Similarity((Pair("a", "b", "overlap", score=0.99), Pair("a", "c", "overlap")), "signals")
+        >>> [(pair.first, pair.second, pair.kind) for pair in one.joined(two).pairs]
+        [('a', 'b', 'near-duplicate'), ('a', 'c', 'overlap')]
+        """
+        found = [pair for one in (self, *others) for pair in one.pairs]
+        surest = {
+            (pair.first, pair.second): pair
+            for pair in sorted(found, key=lambda one: KINDS.index(one.kind), reverse=True)
+        }
+        left_out = tuple(kind for kind in KINDS if any(kind in one.left_out for one in (self, *others)))
+        return Similarity(tuple(surest.values()), self.among, left_out)
 
     def clusters(self) -> tuple[tuple[str, ...], ...]:
         """The connected components, each sorted, in the order of their first record."""
@@ -80,13 +106,14 @@ class Similarity:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for a JSON file."""
-        return {"pairs": [asdict(pair) for pair in self.pairs]}
+        return {"pairs": [asdict(pair) for pair in self.pairs], "among": self.among, "left_out": list(self.left_out)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Similarity":
-        """What `to_dict` wrote."""
+        """What `to_dict` wrote; where it does not say what was compared, these were images."""
         try:
-            return cls(tuple(Pair(**pair) for pair in stored["pairs"]))
+            pairs = tuple(Pair(**pair) for pair in stored["pairs"])
+            return cls(pairs, stored.get("among", "images"), tuple(stored.get("left_out", ())))
         except (KeyError, TypeError):
             raise InvalidArgument("stored", stored, fix="give what Similarity.to_dict wrote") from None
 

@@ -24,10 +24,9 @@ def find_duplicates(
     """Every pair of records that show the same thing.
 
     `read(record)` gives an array (channel, *space) of any number type; it is called once a record, from `workers`
-    threads. Images and volumes of any two sizes are compared, signals only with others of their own length: for windows
-    of one recording see `find_overlaps`. `threshold`
-    is the lowest correlation that is taken for a copy; a record that loses little by compression needs more, as
-    `matching` says.
+    threads. Images and volumes of any two sizes are compared, signals only with others of their own length and as they
+    lie: for windows of one recording see `find_overlaps`, for both `find_copies`. `threshold` is the lowest correlation
+    that is taken for a copy; a record that loses little by compression needs more, as `matching` says.
 
     >>> import pandas as pd
     >>> from hypercolumn.data.cohort import Columns
@@ -45,7 +44,8 @@ def find_duplicates(
     with ThreadPoolExecutor(workers) as pool:
         looked = dict(zip(cohort.records, pool.map(lambda record: look(read(record)), cohort.records), strict=True))
     identical = identical_pairs(cohort, {record: seen.pixels for record, seen in looked.items()})
-    return Similarity((*identical, *near_duplicates(looked, threshold=threshold, workers=workers)))
+    among = "signals" if looked and all(len(seen.shape) == 1 for seen in looked.values()) else "images"
+    return Similarity((*identical, *near_duplicates(looked, threshold=threshold, workers=workers)), among)
 
 
 @dataclass(frozen=True, eq=False)
