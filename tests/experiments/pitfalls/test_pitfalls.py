@@ -9,7 +9,7 @@ import pytest
 from hypercolumn.audit import Finding, Severity
 from hypercolumn.cli import run_command
 from hypercolumn.experiments import EXPERIMENTS
-from hypercolumn.experiments.pitfalls import Effort, power, run
+from hypercolumn.experiments.pitfalls import Effort, checked, power, run
 from hypercolumn.experiments.pitfalls.alarms import confounded_scanner, hidden_group, patient_bleed, wrong_labels
 from hypercolumn.experiments.pitfalls.power import PITFALLS, Share
 from hypercolumn.experiments.pitfalls.trained import Scale, is_found
@@ -20,7 +20,8 @@ def test_planted_and_clean_are_trained_and_written_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(power, "PITFALLS", tuple(one for one in PITFALLS if not one.slow))
-    small = Effort(cohorts=4, trained=1, scale=Scale(patients=24, steps=4, width=4, batch=8))
+    monkeypatch.setattr(checked, "OTHERS", checked.OTHERS[-2:])
+    small = Effort(cohorts=4, checked=1, patients=20, trained=1, scale=Scale(patients=24, steps=4, width=4, batch=8))
     monkeypatch.setitem(EXPERIMENTS, "pitfalls", partial(run, effort=small))
     folder = tmp_path / "experiment"
     assert run_command(["experiment", "pitfalls", "-o", str(folder)]) == 0
@@ -29,6 +30,9 @@ def test_planted_and_clean_are_trained_and_written_side_by_side(
     rows = {(row[0], row[1]): row for row in tables["power"]["rows"]}
     assert rows["leakage", "none: the clean twin"][3] == 0
     assert rows["leakage", "share of patients on both sides: 0.1"][3] == 1
+    assert [row[0] for row in tables["checked"]["rows"]] == ["volumes", "sequences"]
+    assert "from files, before training" in tables["checked"]["title"]
+    assert (folder / "checked.csv").read_text().count("\n") == 3
     assert [row[0] for row in tables["trained"]["rows"]] == ["leakage", "site", "labels", "strata"]
     leaked = tables["trained"]["rows"][0]
     assert leaked[3:5] == ["1 of 1", "0 of 1"], "copies are found whatever was learnt"

@@ -11,61 +11,48 @@ with the label or with what can be seen.
 """
 
 import io
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
-from hypercolumn.errors import InvalidArgument
+from hypercolumn.data.planted.patients import (
+    CLASSES,
+    PlantedFiles,
+    check_asked,
+    draw_patients,
+    name_of,
+    write_manifest,
+)
 
 Flaw = Literal["copies", "scanner", "wrong labels", "hidden group"]
 SIZE, MARGIN, SPOTS, CONTRAST = 40, 11, 4, 60.0
 DEVICE_SHARE = 0.25
 """Of all patients, where nothing is hidden."""
-CLASSES = ("healthy", "diseased")
-
-
-@dataclass(frozen=True)
-class PlantedImages:
-    """A folder with images and `manifest.csv` (image, label, patient, scanner), and what was planted."""
-
-    folder: Path
-    flaw: Flaw
-    size: float
-    planted: tuple[str, ...]
-    """The images that carry the flaw: copies, wrong labels, members of the group; none for a scanner."""
 
 
 def plant_images(
     folder: Path, seed: int, *, flaw: Flaw, size: float, patients: int = 80, images_a_patient: int = 2
-) -> PlantedImages:
-    """Write a cohort into an empty folder; `size` 0 is the clean twin.
+) -> PlantedFiles:
+    """Write images and `manifest.csv` (image, label, patient, scanner) into an empty folder.
 
-    size: the share of patients (copies, hidden group) or of records (wrong labels), or Cramer's V (scanner).
+    size: the share of patients (copies, hidden group) or of records (wrong labels), or Cramer's V (scanner); 0 is the
+    clean twin.
 
     >>> import tempfile
+    >>> import pandas as pd
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     planted = plant_images(Path(folder), 0, flaw="wrong labels", size=0.1, patients=20)
     ...     len(planted.planted), len(pd.read_csv(Path(folder) / "manifest.csv"))
     (4, 40)
     """
-    if flaw not in get_args(Flaw):
-        raise InvalidArgument("flaw", flaw, fix=f"use one of {', '.join(get_args(Flaw))}")
-    if not 0 <= size <= 1:
-        raise InvalidArgument("size", size, fix="give a share from 0 (the clean twin) to 1")
-    if patients < 4 or images_a_patient < 1:
-        raise InvalidArgument("patients", (patients, images_a_patient), fix="give 4 patients and an image at least")
+    check_asked(flaw, Flaw, size=size, patients=patients, records_a_patient=images_a_patient)
     chance = np.random.default_rng(seed)
-    label = chance.permutation(patients) % 2
-    agrees = chance.random(patients) < (0.5 + (size if flaw == "scanner" else 0.0) / 2)
-    scanner = np.where(agrees, label, 1 - label)
-    order = chance.permutation(patients)
+    drawn = draw_patients(chance, patients, association=size if flaw == "scanner" else 0.0)
     grouped = flaw == "hidden group" and size > 0
-    device = np.isin(np.arange(patients), order[: round((size if grouped else DEVICE_SHARE) * patients)])
+    device = np.isin(np.arange(patients), drawn.first(size if grouped else DEVICE_SHARE))
     hidden = device & grouped
     (folder / "images").mkdir(parents=True)
     rows: list[tuple[str, str, str, str]] = []
@@ -73,22 +60,24 @@ def plant_images(
     for patient in range(patients):
         ground = ndimage.gaussian_filter(chance.normal(size=(SIZE, SIZE)), 4)
         for number in range(images_a_patient):
-            seen = _image(chance, ground, label[patient], device=bool(device[patient]), hidden=bool(hidden[patient]))
-            name = f"images/P{patient:03d}-{number}.png"
-            Image.fromarray(_scanned(chance, seen, scanner[patient])).save(folder / name)
-            rows.append((name, CLASSES[label[patient]], f"P{patient:03d}", f"scanner {scanner[patient] + 1}"))
+            seen = _image(
+                chance, ground, drawn.label[patient], device=bool(device[patient]), hidden=bool(hidden[patient])
+            )
+            name = f"images/{name_of(patient)}-{number}.png"
+            Image.fromarray(_scanned(chance, seen, drawn.scanner[patient])).save(folder / name)
+            scanner = f"scanner {drawn.scanner[patient] + 1}"
+            rows.append((name, CLASSES[drawn.label[patient]], name_of(patient), scanner))
             if hidden[patient]:
                 planted.append(name)
-    if flaw == "copies":
-        planted += _copied(folder, rows, order[: round(size * patients)].tolist(), patients)
+    pairs = _copied(folder, rows, drawn.first(size), patients) if flaw == "copies" else []
+    planted += [copy for _, copy in pairs]
     if flaw == "wrong labels":
         for place in chance.permutation(len(rows))[: round(size * len(rows))].tolist():
             name, given, patient_name, by = rows[place]
             rows[place] = (name, CLASSES[1 - CLASSES.index(given)], patient_name, by)
             planted.append(name)
-    columns = ["image", "label", "patient", "scanner"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "manifest.csv", index=False, lineterminator="\n")
-    return PlantedImages(folder, flaw, size, tuple(sorted(planted)))
+    write_manifest(folder, ("image", "label", "patient", "scanner"), rows)
+    return PlantedFiles(folder, flaw, size, tuple(sorted(planted)), tuple(sorted(pairs)))
 
 
 def _image(chance: np.random.Generator, ground: np.ndarray, label: int, *, device: bool, hidden: bool) -> np.ndarray:
@@ -114,15 +103,17 @@ def _scanned(chance: np.random.Generator, seen: np.ndarray, scanner: int) -> np.
     return np.clip(seen + noise, 0, 255).astype(np.uint8)
 
 
-def _copied(folder: Path, rows: list[tuple[str, str, str, str]], chosen: list[int], patients: int) -> list[str]:
+def _copied(
+    folder: Path, rows: list[tuple[str, str, str, str]], chosen: list[int], patients: int
+) -> list[tuple[str, str]]:
     """Patients who came a second time: their images as JPEG, under a new name."""
-    made = []
-    for again, patient in enumerate(chosen):
-        for name, label, _, scanner in [row for row in rows if row[2] == f"P{patient:03d}"]:
+    pairs = []
+    for again, patient in enumerate(chosen, start=patients):
+        for name, label, _, scanner in [row for row in rows if row[2] == name_of(patient)]:
             stored = io.BytesIO()
             Image.open(folder / name).save(stored, format="JPEG", quality=85)
-            new = name.replace(f"P{patient:03d}", f"P{patients + again:03d}")
+            new = name.replace(name_of(patient), name_of(again))
             Image.open(stored).save(folder / new)
-            rows.append((new, label, f"P{patients + again:03d}", scanner))
-            made.append(new)
-    return made
+            rows.append((new, label, name_of(again), scanner))
+            pairs.append((name, new))
+    return pairs

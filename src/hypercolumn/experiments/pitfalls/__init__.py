@@ -1,7 +1,9 @@
-"""The four pitfalls, planted with a known size and looked for: in tables, and in images from files through training.
+"""The four pitfalls, planted with a known size and looked for: in tables, in signals, volumes and sequences from files
+through the check, and in images from files through training.
 
 `hypercolumn experiment pitfalls` writes below one folder: a CSV a table and both in `results.json`, a PNG a figure, and
-each cohort that was trained with its run and report, planted and clean side by side. It takes an hour on two cores.
+each cohort that was trained with its run and report, planted and clean side by side. Cohorts that are only checked are
+not kept. It takes an hour on two cores.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from pathlib import Path
 
 from hypercolumn.experiments.outcome import Outcome, new_folder, refuse_image, write_tables
 from hypercolumn.experiments.pitfalls import figures
+from hypercolumn.experiments.pitfalls.checked import checked_table, measure_checked
 from hypercolumn.experiments.pitfalls.power import measure_power, power_table
 from hypercolumn.experiments.pitfalls.trained import CASES, Scale, train_case, trained_table
 from hypercolumn.study.progress import Silent, Watcher
@@ -16,9 +19,13 @@ from hypercolumn.study.progress import Silent, Watcher
 
 @dataclass(frozen=True)
 class Effort:
-    """How many planted tables a pitfall and size, and how many cohorts a pitfall go through training."""
+    """How many planted tables a pitfall and size, how many cohorts a flaw of other data go through the check and of how
+    many patients or sequences, and how many cohorts a pitfall go through training.
+    """
 
     cohorts: int = 100
+    checked: int = 12
+    patients: int = 100
     trained: int = 12
     scale: Scale = field(default_factory=Scale)
 
@@ -38,6 +45,10 @@ def run(
     power = measure_power(seed=seed, cohorts=effort.cohorts, watcher=watcher)
     figures.draw_power(power, folder / "power.png")
     write_tables((power_table(power),), folder, seed=seed)
+    checked = checked_table(
+        measure_checked(seed=seed, cohorts=effort.checked, patients=effort.patients, watcher=watcher)
+    )
+    write_tables((power_table(power), checked), folder, seed=seed)
     trained = {}
     for case in CASES:
         trained[case.pitfall] = [
@@ -54,6 +65,6 @@ def run(
             for number in range(effort.trained)
         ]  # fmt: skip
     figures.draw_trained(trained, folder / "trained.png")
-    tables = (power_table(power), trained_table(trained))
+    tables = (power_table(power), checked, trained_table(trained))
     write_tables(tables, folder, seed=seed)
     return Outcome(folder, tables, ("power.png", "trained.png"), "hypercolumn audit RUN --fail-on leakage,site")

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from hypercolumn.audit import KINDS, Finding, Severity
-from hypercolumn.data.planted.images import CLASSES, Flaw, plant_images
+from hypercolumn.data.planted.images import Flaw, plant_images
 from hypercolumn.experiments.outcome import Cell, Table
 from hypercolumn.experiments.pitfalls.power import Share
+from hypercolumn.experiments.pitfalls.study_of import write_study
 from hypercolumn.study import Run, Study
 from hypercolumn.study.progress import Watcher
 
@@ -67,10 +66,15 @@ def train_case(folder: Path, case: Case, *, planted: bool, seed: int, scale: Sca
 
 
 def is_found(findings: Sequence[Finding], pitfall: str) -> bool:
-    """Whether anything was said of the pitfall; copies that are kept on one side are a note."""
+    """Whether anything was said of the pitfall."""
+    return said(findings, KINDS[pitfall])
+
+
+def said(findings: Sequence[Finding], codes: tuple[str, ...]) -> bool:
+    """Whether a finding of these codes warns or blocks; copies that are kept on one side are a note, and count."""
     loud = {Severity.WARNING, Severity.BLOCKING}
     return any(
-        finding.code.startswith(KINDS[pitfall])
+        finding.code.startswith(codes)
         and (
             finding.severity in loud or (finding.code.startswith("A-DUPLICATES") and finding.severity is Severity.NOTE)
         )
@@ -121,24 +125,12 @@ def _accuracy(run: Run) -> float:
 
 
 def _study(folder: Path, case: Case, seed: int, scale: Scale) -> Study:
-    content = {
-        "name": case.flaw.replace(" ", "-"),
-        "data": {
-            "manifest": "manifest.csv",
-            "columns": {"input": "image", "target": "label", "patient": "patient", "site": "scanner"},
-        },
-        "target": {"kind": "class", "classes": list(CLASSES)},
-        "generalises_to": "patient",
-        "split": {"folds": 2, "validation": 0.1},
-        "training": {
-            "steps": scale.steps,
-            "minutes": None,
-            "width": scale.width,
-            "batch": scale.batch,
-            "augmentation": 0.5,
-            "patience": None,
-        },
-        "seed": seed,
+    training = {
+        "steps": scale.steps,
+        "minutes": None,
+        "width": scale.width,
+        "batch": scale.batch,
+        "augmentation": 0.5,
+        "patience": None,
     }
-    (folder / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return Study.read(folder / "study.yaml")
+    return write_study(folder, case.flaw, record="image", scanner="scanner", seed=seed, training=training)
