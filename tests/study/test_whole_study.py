@@ -189,7 +189,7 @@ def test_the_records_that_a_finding_names_are_shown_and_those_that_are_not_there
     found = galleries(run, run.predictions, [other, strange, worse])
     [shown] = [gallery for gallery in found if gallery.title not in {one.title for one in before}]
     assert [case.record for case in shown.cases] == [record for (record,) in named[:6]]
-    assert shown.words == f"device = drain; the first 6 of {len(named)} named"
+    assert shown.words == f"they share device = drain; the first 6 of {len(named)} named"
 
 
 def test_the_mean_over_mirrorings_is_taken_where_the_study_asks_for_it(home: Path, run: Run, tmp_path: Path) -> None:

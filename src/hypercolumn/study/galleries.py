@@ -93,7 +93,8 @@ def _evidence(findings: Sequence[Finding], cases: "_Cases") -> tuple[report.Gall
     for finding in findings:
         shown = [place[group[0]] for group in finding.groups if group and group[0] in place]
         if finding.code in EVIDENCE and shown:
-            words = [str(finding.evidence[key]) for key in ("group", "shared") if key in finding.evidence]
+            said = {"group": "{}", "shared": "they share {}"}
+            words = [form.format(finding.evidence[key]) for key, form in said.items() if key in finding.evidence]
             count = f"the first {SHOWN} of {len(shown)} named" if len(shown) > SHOWN else f"{len(shown)} named"
             pictures = tuple(cases.case(index) for index in shown[:SHOWN])
             found.append(report.Gallery(EVIDENCE[finding.code], pictures, "; ".join([*words, count])))
