@@ -1,7 +1,6 @@
 """The settings by which probabilities become objects, chosen on training predictions by the AP of their objects.
 
-    chosen    argmax over (foreground, height, smallest) of the mean over images of AP (IoU 0.50 to 0.95); then, at that
-              threshold, over (holes, height, smallest) and over (smoothing, height, smallest)
+    chosen    argmax over (foreground, height, smallest) of the mean over images of AP (IoU 0.50 to 0.95)
 
 For each image and threshold the relief is flooded once; all heights and sizes are then read from one table of basins
 against true objects, without touching a sample again. Heights are tried in shares of the median peak inside true
@@ -10,7 +9,7 @@ settings the first in the order given is taken.
 
 What is fitted on an image flatters on that image. Give predictions for the training folds only, best from a network
 that did not learn from them (the validation side); an image without a true object adds nothing unless something is
-found in it.
+found in it. Holes and smoothing are the caller's, in `start`.
 """
 
 from collections.abc import Sequence
@@ -30,8 +29,6 @@ FOREGROUNDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 HEIGHT_SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 SCORES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 SIZE_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3)
-HOLE_SHARES = (0.05, 0.2, 0.5)
-SMOOTHING_SHARES = (0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +84,13 @@ def fit_instances(
     peak, size = _typical(images, start)
     heights = (None, *(share * peak for share in height_shares))
     sizes = tuple(share * size for share in size_shares)
-    tried: list[tuple[InstanceSettings, float]] = []
-
-    def attempt(base: InstanceSettings) -> None:
+    tried = []
+    for foreground in foregrounds:
+        base = replace(start, foreground=foreground)
         found = np.stack([_precision(image, base, heights, sizes) for image in images], axis=-1)
         for (row, height), (column, smallest) in product(enumerate(heights), enumerate(sizes)):
             value = float(mean_of_defined(found[row, column]))
             tried.append((replace(base, height=height, smallest=smallest), value))
-
-    for foreground in foregrounds:
-        attempt(replace(start, foreground=foreground))
-    holes, smoothings = [share * size for share in HOLE_SHARES], [share * peak for share in SMOOTHING_SHARES]
-    for name, values in (("holes", holes), ("smoothing", smoothings)):
-        best = _best_of(tried).settings
-        for value in values:
-            attempt(replace(best, **{name: value}))
     return _best_of(tried)
 
 
