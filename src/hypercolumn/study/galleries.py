@@ -89,16 +89,19 @@ def galleries(run: Run, predictions: Predictions, findings: Sequence[Finding] = 
 def _evidence(findings: Sequence[Finding], cases: "_Cases") -> tuple[report.Gallery, ...]:
     """The first records of each finding that names some, under the words of what they share or of how to look."""
     place = {str(record): index for index, record in reversed(list(enumerate(cases.predictions.table["record"])))}
+    named = [
+        (finding, [place[group[0]] for group in finding.groups if group and group[0] in place])
+        for finding in findings
+        if finding.code in EVIDENCE
+    ]
     found = []
-    for finding in findings:
-        shown = [place[group[0]] for group in finding.groups if group and group[0] in place]
-        if finding.code in EVIDENCE and shown:
-            said = {"group": "{}", "shared": "they share {}"}
-            words = [form.format(finding.evidence[key]) for key, form in said.items() if key in finding.evidence]
-            count = f"the first {SHOWN} of {len(shown)} named" if len(shown) > SHOWN else f"{len(shown)} named"
-            pictures = tuple(cases.case(index) for index in shown[:SHOWN])
-            found.append(report.Gallery(EVIDENCE[finding.code], pictures, "; ".join([*words, count])))
-    return tuple(found[:MOST_FINDINGS])
+    for finding, places in [each for each in named if each[1]][:MOST_FINDINGS]:
+        said = {"group": "{}", "shared": "they share {}"}
+        words = [form.format(finding.evidence[key]) for key, form in said.items() if key in finding.evidence]
+        count = f"the first {SHOWN} of {len(places)} named" if len(places) > SHOWN else f"{len(places)} named"
+        pictures = tuple(cases.case(index) for index in places[:SHOWN])
+        found.append(report.Gallery(EVIDENCE[finding.code], pictures, "; ".join([*words, count])))
+    return tuple(found)
 
 
 def pairs(run: Run, findings: Sequence[Finding], most: int = 12) -> tuple[report.Pair, ...]:

@@ -19,7 +19,7 @@ from hypercolumn.audit import Finding
 from hypercolumn.data import Cohort, Similarity, k_folds
 from hypercolumn.data.cohort import Columns
 from hypercolumn.data.planted.patients import PlantedFiles
-from hypercolumn.data.planted.sequences import plant_sequences
+from hypercolumn.data.planted.sequences import Flaw, plant_sequences
 from hypercolumn.data.planted.signals import plant_signals
 from hypercolumn.data.planted.volumes import plant_volumes
 from hypercolumn.data.similarity import find_homologues
@@ -37,15 +37,15 @@ SCANNER = ("A-METADATA", "A-BACKGROUND", "A-SITE")
 
 @dataclass(frozen=True)
 class Other:
-    """A flaw of one kind of data and its size: how it is written (folder, seed, size, number of patients) and looked
-    for, and which findings speak of it.
+    """A flaw of one kind of data and its size: how it is written (folder, seed, by name flaw, size and patients) and
+    looked for, and which findings speak of it.
     """
 
     kind: str
     flaw: str
     size: float
     codes: tuple[str, ...]
-    write: Callable[[Path, int, float, int], PlantedFiles]
+    write: Callable[..., PlantedFiles]
     look: Callable[[PlantedFiles, int], tuple[Similarity, Sequence[Finding]]]
 
 
@@ -65,7 +65,8 @@ class Checked:
 def check_case(case: Other, *, planted: bool, seed: int, patients: int) -> Checked:
     """Write a cohort into a folder that does not last, and look for its flaw."""
     with tempfile.TemporaryDirectory(prefix="hypercolumn-") as place:
-        made = case.write(Path(place) / "cohort", seed, case.size if planted else 0.0, patients)
+        size = case.size if planted else 0.0
+        made = case.write(Path(place) / "cohort", seed, flaw=case.flaw, size=size, patients=patients)
         similarity, findings = case.look(made, seed)
     met, there = {(pair.first, pair.second) for pair in similarity.pairs}, set(made.pairs)
     found = said(findings, case.codes)
@@ -147,49 +148,15 @@ def _by_homology(made: PlantedFiles, seed: int) -> tuple[Similarity, Sequence[Fi
     return similarity, audit.duplicates(cohort, similarity, split)
 
 
+def _sequences(folder: Path, seed: int, *, flaw: Flaw, size: float, patients: int) -> PlantedFiles:
+    """As many sequences as there would be patients."""
+    return plant_sequences(folder, seed, flaw=flaw, size=size, sequences=patients)
+
+
 OTHERS = (
-    Other(
-        "signals",
-        "overlapping windows",
-        0.05,
-        COPIES,
-        lambda folder, seed, size, patients: plant_signals(
-            folder, seed, flaw="overlapping windows", size=size, patients=patients
-        ),
-        _by_check("signal", "device"),
-    ),
-    Other(
-        "signals",
-        "device",
-        0.5,
-        SCANNER,
-        lambda folder, seed, size, patients: plant_signals(folder, seed, flaw="device", size=size, patients=patients),
-        _by_check("signal", "device"),
-    ),
-    Other(
-        "volumes",
-        "resampled copies",
-        0.05,
-        COPIES,
-        lambda folder, seed, size, patients: plant_volumes(
-            folder, seed, flaw="resampled copies", size=size, patients=patients
-        ),
-        _by_check("volume", "scanner"),
-    ),
-    Other(
-        "volumes",
-        "scanner",
-        0.5,
-        SCANNER,
-        lambda folder, seed, size, patients: plant_volumes(folder, seed, flaw="scanner", size=size, patients=patients),
-        _by_check("volume", "scanner"),
-    ),
-    Other(
-        "sequences",
-        "homologues",
-        0.05,
-        KIN,
-        lambda folder, seed, size, sequences: plant_sequences(folder, seed, size=size, sequences=sequences),
-        _by_homology,
-    ),
+    Other("signals", "overlapping windows", 0.05, COPIES, plant_signals, _by_check("signal", "device")),
+    Other("signals", "device", 0.5, SCANNER, plant_signals, _by_check("signal", "device")),
+    Other("volumes", "resampled copies", 0.05, COPIES, plant_volumes, _by_check("volume", "scanner")),
+    Other("volumes", "scanner", 0.5, SCANNER, plant_volumes, _by_check("volume", "scanner")),
+    Other("sequences", "homologues", 0.05, KIN, _sequences, _by_homology),
 )
